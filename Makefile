@@ -1,0 +1,21 @@
+# The verbs of daily work. CI runs .ci/run, which does all of it and more.
+
+.PHONY: check test race sim bench
+
+# What a commit must pass before it is pushed, in a minute or two.
+check:
+	.ci/run build format vet static
+	go test ./internal/policy
+
+test:
+	go test ./...
+
+race:
+	.ci/run race
+
+sim:
+	.ci/run sim
+
+# All micro-benchmarks. For the whole server: go run ./cmd/ledgerctl benchmark
+bench:
+	go test -run '^$$' -bench . -benchmem ./...

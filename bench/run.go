@@ -1,0 +1,250 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/ledgerd/ledgerd/ledger"
+)
+
+// Ledger is one client's way to a server: client.Client, or a stand-in that
+// measures the driver itself. Calls may be made from one goroutine at a time;
+// a slice given in may be reused when the call has returned.
+type Ledger interface {
+	CreateAccounts(ctx context.Context, accounts []ledger.Account) ([]ledger.CreateAccountResult, error)
+	CreateTransfers(ctx context.Context, transfers []ledger.Transfer) ([]ledger.CreateTransferResult, error)
+	LookupAccounts(ctx context.Context, ids []ledger.Uint128) ([]ledger.Account, error)
+	GetAccountTransfers(ctx context.Context, filter ledger.AccountFilter) ([]ledger.Transfer, error)
+	Close() error
+}
+
+// Config says what to run, and against what.
+type Config struct {
+	Workload Workload
+	// Connect opens one client. It is called once for each client of the
+	// workload, before the clock starts.
+	Connect func(ctx context.Context) (Ledger, error)
+	// Progress, if not nil, is told how many more transfers were acknowledged.
+	// It is called after each batch, by one goroutine at a time.
+	Progress func(transfers int)
+}
+
+// ErrWrongBalances says that the accounts of a run do not hold what the server
+// acknowledged: transfers were lost, doubled or made up.
+var ErrWrongBalances = errors.New("bench: the balances differ from what was acknowledged")
+
+// Result is what Run measured.
+type Result struct {
+	Elapsed time.Duration // from the first transfer sent to the last reply
+	Batches Latencies     // of create_transfers requests
+	Queries Latencies     // of get_account_transfers requests
+}
+
+// Run creates the accounts of the workload, sends its transfers from all
+// clients at once, queries, and checks the balances.
+//
+// It fails with the first error of any client; with an error that names the
+// status when an event was not created; with ErrWrongBalances; or with the
+// context's error, soon after ctx ends.
+func Run(ctx context.Context, config Config) (Result, error) {
+	if err := config.Workload.Validate(); err != nil {
+		return Result{}, err
+	}
+	d := &driver{Config: config, run: uint64(time.Now().UnixMilli())}
+	defer d.close()
+	if err := d.connect(ctx); err != nil {
+		return Result{}, err
+	}
+	if err := d.createAccounts(ctx); err != nil {
+		return Result{}, err
+	}
+	var result Result
+	var err error
+	if result.Elapsed, result.Batches, err = d.transfer(ctx); err != nil {
+		return Result{}, err
+	}
+	if result.Queries, err = d.query(ctx); err != nil {
+		return Result{}, err
+	}
+	return result, d.verify(ctx)
+}
+
+// driver is one run.
+type driver struct {
+	Config
+	run     uint64 // milliseconds at the start, a part of all ids
+	clients []*loader
+
+	progressLock sync.Mutex // held while Progress is called
+}
+
+// loader is one client of a run, and what it measured. While the transfers are
+// under way it belongs to one goroutine.
+type loader struct {
+	ledger    Ledger
+	generator *generator
+	latencies *hdrhistogram.Histogram
+}
+
+func (d *driver) connect(ctx context.Context) error {
+	for i := range d.Workload.Clients {
+		ledger, err := d.Connect(ctx)
+		if err != nil {
+			return fmt.Errorf("bench: connect client %d: %w", i, err)
+		}
+		d.clients = append(d.clients, &loader{
+			ledger:    ledger,
+			generator: newGenerator(d.Workload, d.run, i),
+			latencies: newHistogram(),
+		})
+	}
+	return nil
+}
+
+func (d *driver) close() {
+	for _, client := range d.clients {
+		client.ledger.Close() // the run's outcome is known; nothing was left in flight
+	}
+}
+
+func (d *driver) createAccounts(ctx context.Context) error {
+	batch := make([]ledger.Account, 0, TransferBatchMax)
+	for start := 0; start < d.Workload.Accounts; start += len(batch) {
+		batch = batch[:min(TransferBatchMax, d.Workload.Accounts-start)]
+		for i := range batch {
+			batch[i] = ledger.Account{ID: accountID(d.run, start+i), Ledger: workloadLedger, Code: workloadCode}
+		}
+		results, err := d.clients[0].ledger.CreateAccounts(ctx, batch)
+		if err != nil {
+			return fmt.Errorf("bench: create accounts: %w", err)
+		}
+		if len(results) != len(batch) {
+			return fmt.Errorf("bench: %d results for %d accounts", len(results), len(batch))
+		}
+		for _, result := range results {
+			if result.Status != ledger.AccountCreated {
+				return fmt.Errorf("bench: an account was not created: %v", result.Status)
+			}
+		}
+	}
+	return nil
+}
+
+// transfer sends the transfers of all clients, and waits for all replies.
+func (d *driver) transfer(ctx context.Context) (time.Duration, Latencies, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	start := time.Now()
+	for _, client := range d.clients {
+		running.Go(func() {
+			if err := d.load(ctx, client); err != nil {
+				cancel(err) // the first error is the cause; it also stops the others
+			}
+		})
+	}
+	running.Wait()
+	elapsed := time.Since(start)
+	if err := context.Cause(ctx); err != nil {
+		return 0, Latencies{}, fmt.Errorf("bench: create transfers: %w", err)
+	}
+	all := newHistogram()
+	for _, client := range d.clients {
+		all.Merge(client.latencies)
+	}
+	return elapsed, newLatencies(all), nil
+}
+
+// load sends all batches of one client, one at a time.
+func (d *driver) load(ctx context.Context, client *loader) error {
+	for batch := client.generator.next(); batch != nil; batch = client.generator.next() {
+		start := time.Now()
+		results, err := client.ledger.CreateTransfers(ctx, batch)
+		if err != nil {
+			return err
+		}
+		record(client.latencies, time.Since(start))
+		if len(results) != len(batch) {
+			return fmt.Errorf("%d results for %d transfers", len(results), len(batch))
+		}
+		for i := range results {
+			if results[i].Status != ledger.TransferCreated {
+				return fmt.Errorf("transfer %v was not created: %v", batch[i].ID, results[i].Status)
+			}
+		}
+		client.generator.acknowledge()
+		d.progress(len(batch))
+	}
+	return nil
+}
+
+func (d *driver) progress(transfers int) {
+	if d.Progress == nil {
+		return
+	}
+	d.progressLock.Lock()
+	defer d.progressLock.Unlock()
+	d.Progress(transfers)
+}
+
+// query asks for the transfers of random accounts.
+func (d *driver) query(ctx context.Context) (Latencies, error) {
+	latencies := newHistogram()
+	random := rand.New(rand.NewPCG(d.Workload.Seed, uint64(d.Workload.Clients)))
+	for range d.Workload.Queries {
+		filter := ledger.AccountFilter{
+			AccountID: accountID(d.run, random.IntN(d.Workload.Accounts)),
+			Limit:     TransferBatchMax,
+			Flags:     ledger.AccountFilterDebits | ledger.AccountFilterCredits,
+		}
+		start := time.Now()
+		if _, err := d.clients[0].ledger.GetAccountTransfers(ctx, filter); err != nil {
+			return Latencies{}, fmt.Errorf("bench: query: %w", err)
+		}
+		record(latencies, time.Since(start))
+	}
+	return newLatencies(latencies), nil
+}
+
+// verify compares the sums over all accounts with what was acknowledged.
+func (d *driver) verify(ctx context.Context) error {
+	var want, debits, credits totals
+	for _, client := range d.clients {
+		want.pending += client.generator.totals.pending
+		want.posted += client.generator.totals.posted
+	}
+	ids := make([]ledger.Uint128, 0, TransferBatchMax)
+	for start := 0; start < d.Workload.Accounts; start += len(ids) {
+		ids = ids[:min(TransferBatchMax, d.Workload.Accounts-start)]
+		for i := range ids {
+			ids[i] = accountID(d.run, start+i)
+		}
+		accounts, err := d.clients[0].ledger.LookupAccounts(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("bench: look accounts up: %w", err)
+		}
+		if len(accounts) != len(ids) {
+			return fmt.Errorf("%w: %d of %d accounts are there", ErrWrongBalances, len(accounts), len(ids))
+		}
+		for i := range accounts {
+			account := &accounts[i]
+			if account.DebitsPending.Hi|account.DebitsPosted.Hi|account.CreditsPending.Hi|account.CreditsPosted.Hi != 0 {
+				return fmt.Errorf("%w: account %v holds more than any run moves", ErrWrongBalances, account.ID)
+			}
+			debits.pending += account.DebitsPending.Lo
+			debits.posted += account.DebitsPosted.Lo
+			credits.pending += account.CreditsPending.Lo
+			credits.posted += account.CreditsPosted.Lo
+		}
+	}
+	if debits != want || credits != want {
+		return fmt.Errorf("%w: debits %+v, credits %+v, acknowledged %+v", ErrWrongBalances, debits, credits, want)
+	}
+	return nil
+}

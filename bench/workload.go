@@ -1,0 +1,116 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// IDOrder is the order in which the ids of transfers arrive. It decides how
+// hard an index over them has to work.
+type IDOrder string
+
+// The orders of ids.
+const (
+	IDTimeOrdered IDOrder = "time-ordered" // like the official clients': milliseconds above, random below, rising
+	IDSequential  IDOrder = "sequential"   // 1, 2, 3, …
+	IDReversed    IDOrder = "reversed"     // falling from 2^64-1
+	IDRandom      IDOrder = "random"       // 128 random bits
+)
+
+// Phase says what the transfers of a workload do.
+type Phase string
+
+// The phases.
+const (
+	PhaseSingle  Phase = "single"    // every transfer posts its amount
+	PhasePending Phase = "pending"   // every transfer reserves its amount, for ever
+	PhaseTwo     Phase = "two-phase" // batches that reserve and batches that post those take turns
+)
+
+// Bounds of a workload.
+const (
+	TransferBatchMax = 8189    // what fits one message of the default size
+	ClientsMax       = 1024    // sessions of a server
+	AccountsMax      = 1 << 28 // ids and amounts are drawn with 32-bit arithmetic
+)
+
+// Workload says what Run sends. It is data: equal workloads with equal seeds
+// send equal accounts, amounts and, but for a prefix per run, ids.
+type Workload struct {
+	Name      string  `json:"name"`
+	Accounts  int     `json:"account_count"`       // at least 2, drawn uniformly
+	Transfers int     `json:"transfer_count"`      // over all clients
+	Batch     int     `json:"transfer_batch_size"` // transfers in one request, 1 .. TransferBatchMax
+	Clients   int     `json:"clients"`             // each with a connection and one request in flight
+	IDOrder   IDOrder `json:"id_order"`
+	Phase     Phase   `json:"phase"`
+	Queries   int     `json:"query_count"` // account queries after the transfers, one at a time
+	Seed      uint64  `json:"seed"`
+}
+
+// Validate reports the first field that is out of its range.
+func (w Workload) Validate() error {
+	switch {
+	case w.Accounts < 2 || w.Accounts > AccountsMax:
+		return fmt.Errorf("bench: account count %d is not in 2 .. %d", w.Accounts, AccountsMax)
+	case w.Transfers < 0:
+		return fmt.Errorf("bench: transfer count %d is negative", w.Transfers)
+	case w.Batch < 1 || w.Batch > TransferBatchMax:
+		return fmt.Errorf("bench: transfer batch size %d is not in 1 .. %d", w.Batch, TransferBatchMax)
+	case w.Clients < 1 || w.Clients > ClientsMax:
+		return fmt.Errorf("bench: client count %d is not in 1 .. %d", w.Clients, ClientsMax)
+	case w.Queries < 0:
+		return fmt.Errorf("bench: query count %d is negative", w.Queries)
+	case !slices.Contains([]IDOrder{IDTimeOrdered, IDSequential, IDReversed, IDRandom}, w.IDOrder):
+		return fmt.Errorf("bench: unknown id order %q", w.IDOrder)
+	case !slices.Contains([]Phase{PhaseSingle, PhasePending, PhaseTwo}, w.Phase):
+		return fmt.Errorf("bench: unknown phase %q", w.Phase)
+	}
+	return nil
+}
+
+// plain is the first workload, from which the others differ.
+var plain = Workload{
+	Name: "plain", Accounts: 10_000, Transfers: 5_000_000, Batch: TransferBatchMax, Clients: 1,
+	IDOrder: IDTimeOrdered, Phase: PhaseSingle, Queries: 100, Seed: 1,
+}
+
+// Workloads returns the named workloads: those by which the project measures
+// itself, in the order of its tables.
+func Workloads() []Workload {
+	vary := func(name string, change func(*Workload)) Workload {
+		w := plain
+		w.Name = name
+		change(&w)
+		return w
+	}
+	single := func(name string, clients, transfers int) Workload {
+		return vary(name, func(w *Workload) { w.Batch, w.Clients, w.Transfers = 1, clients, transfers })
+	}
+	return []Workload{
+		plain,
+		vary("random-ids", func(w *Workload) { w.IDOrder = IDRandom }),
+		vary("pending", func(w *Workload) { w.Phase = PhasePending }),
+		vary("two-phase", func(w *Workload) { w.Phase = PhaseTwo }),
+		vary("million-accounts", func(w *Workload) { w.Accounts = 1_000_000 }),
+		vary("batch-100", func(w *Workload) { w.Batch, w.Clients, w.Transfers = 100, 8, 1_000_000 }),
+		single("single-1", 1, 40_000),
+		single("single-8", 8, 100_000),
+		single("single-32", 32, 200_000),
+		single("single-60", 60, 200_000),
+	}
+}
+
+// FindWorkload returns the workload of that name, or an error that lists the
+// names there are.
+func FindWorkload(name string) (Workload, error) {
+	var names []string
+	for _, w := range Workloads() {
+		if w.Name == name {
+			return w, nil
+		}
+		names = append(names, w.Name)
+	}
+	return Workload{}, fmt.Errorf("bench: no workload %q; there are %s", name, strings.Join(names, ", "))
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ledgerd/ledgerd/internal/command"
+	"github.com/ledgerd/ledgerd/internal/server"
+	"github.com/ledgerd/ledgerd/internal/u128"
+)
+
+func newStart() *cobra.Command {
+	var config server.Config
+	var identity server.Identity
+	var addresses string
+	var limitRequest command.Size
+	var logging logging
+	cmd := &cobra.Command{
+		Use:   "start --addresses=ADDRESSES FILE",
+		Short: "Serve the ledger in a data file",
+		Long: `Serve the ledger in a data file until SIGINT or SIGTERM.
+
+Addresses are those of all replicas, in the order of their indexes, separated by
+commas: "3000", "127.0.0.1:3000" or "[::1]:3000". A missing host is 127.0.0.1, a
+missing port is 3001. Port 0 lets the system choose: the port is then the only
+line on standard output. Logs go to standard error.`,
+		Example: `  ledgerd start --addresses=3000 0_0.ledger
+  ledgerd start --addresses=0.0.0.0:3000 --log-format=json 0_0.ledger
+  ledgerd start --addresses=3000 --cluster=7 --replica=0 7_0.ledger`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			config.Path = args[0]
+			config.RequestSizeMax = int(limitRequest)
+			if cmd.Flags().Changed("cluster") {
+				config.Identity = &identity
+			}
+			if config.Addresses, err = command.ParseAddresses(addresses); err != nil {
+				return command.Usagef("--addresses: %w", err)
+			}
+			if config.Logger, err = logging.logger(cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			replica, err := server.Start(config)
+			if err != nil {
+				return err
+			}
+			if chosenBySystem(config.Addresses) {
+				_, port, _ := net.SplitHostPort(replica.Addr().String())
+				fmt.Fprintln(cmd.OutOrStdout(), port)
+			}
+			if err := serve(cmd.Context(), replica); err != nil {
+				return err
+			}
+			config.Logger.Info("stopped")
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&addresses, "addresses", "", "addresses of all replicas, separated by commas")
+	flags.BoolVar(&config.Development, "development", false,
+		"use less memory, and do without direct I/O where the file system lacks it: not for production")
+	flags.Var(&limitRequest, "limit-request", "largest request to accept (default 1MiB, with --development 32KiB)")
+	flags.TextVar(&identity.Cluster, "cluster", u128.Uint128{}, "refuse the file unless it is of this cluster")
+	flags.Uint8Var(&identity.Replica, "replica", 0, "refuse the file unless it is of this replica")
+	cmd.MarkFlagsRequiredTogether("cluster", "replica")
+	logging.addTo(cmd)
+	require(cmd, "addresses")
+	return cmd
+}
+
+// chosenBySystem reports whether a port is left to the system.
+func chosenBySystem(addresses []string) bool {
+	for _, address := range addresses {
+		if strings.HasSuffix(address, ":0") {
+			return true
+		}
+	}
+	return false
+}
+
+// serve returns when the replica has failed, or when ctx has ended and the
+// replica has been closed.
+func serve(ctx context.Context, replica *server.Server) error {
+	failed := make(chan error, 1)
+	go func() { failed <- replica.Wait() }()
+	select {
+	case err := <-failed:
+		return errors.Join(err, replica.Close())
+	case <-ctx.Done():
+		return replica.Close()
+	}
+}
+
+// logging is the flags that say how to log.
+type logging struct {
+	level  slog.Level
+	format string
+}
+
+func (l *logging) addTo(cmd *cobra.Command) {
+	cmd.Flags().TextVar(&l.level, "log-level", slog.LevelInfo, "least level to log: DEBUG, INFO, WARN or ERROR")
+	cmd.Flags().StringVar(&l.format, "log-format", "text", "form of the logs: text or json")
+}
+
+func (l *logging) logger(w io.Writer) (*slog.Logger, error) {
+	options := &slog.HandlerOptions{Level: l.level}
+	switch l.format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return nil, command.Usagef("--log-format: %q is neither text nor json", l.format)
+}

@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package checksum
+
+func of(data []byte) Sum { return ofPortable(data) }

@@ -1,0 +1,5 @@
+package pure
+
+import "os"
+
+var _ = os.Args

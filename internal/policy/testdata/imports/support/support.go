@@ -1,0 +1,3 @@
+package support
+
+import _ "unsafe" // want "support must not import unsafe"

@@ -1,0 +1,53 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/ledgerd/ledgerd/internal/u128"
+	"github.com/ledgerd/ledgerd/io/disk"
+	"github.com/ledgerd/ledgerd/vsr"
+)
+
+// ErrReplicaCount says that the number of replicas is not supported.
+var ErrReplicaCount = errors.New("number of replicas not supported")
+
+// FormatConfig says whose data file is made.
+type FormatConfig struct {
+	Cluster      u128.Uint128
+	Replica      uint8
+	ReplicaCount uint8
+	// Development makes a small file: under 16 MB instead of 64 MB.
+	Development bool
+}
+
+// Format makes a new data file. It refuses a path that exists already, and
+// leaves nothing behind when it fails.
+func Format(path string, config FormatConfig) error {
+	if config.ReplicaCount != 1 || config.Replica != 0 {
+		return fmt.Errorf("%w: replica %d of %d; this release runs clusters of one replica", ErrReplicaCount,
+			config.Replica, config.ReplicaCount)
+	}
+	layout := vsr.LayoutDefault(config.Development)
+	if err := disk.Create(path, layout.GridOffset()); err != nil {
+		return err
+	}
+	content := vsr.Format(vsr.FormatConfig{
+		Cluster: config.Cluster, Replica: config.Replica, ReplicaCount: config.ReplicaCount, Layout: layout,
+	})
+	if err := writeStart(path, content); err != nil {
+		return errors.Join(fmt.Errorf("format %s: %w", path, err), os.Remove(path))
+	}
+	return nil
+}
+
+// writeStart makes content the durable beginning of the file.
+func writeStart(path string, content []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt(content, 0)
+	return errors.Join(err, file.Sync(), file.Close())
+}

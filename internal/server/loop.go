@@ -1,0 +1,110 @@
+package server
+
+import (
+	"sync"
+	"time"
+
+	"github.com/ledgerd/ledgerd/internal/blockio"
+	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/vsr"
+)
+
+const (
+	// inboxMax bounds the events that wait for the loop, and so the messages
+	// held there: 256 MiB of the largest. A connection that posts to a full
+	// inbox waits, and so does its client.
+	inboxMax = 256
+	// tick is how often the loop looks at the clock when nothing happens.
+	tick = 10 * time.Millisecond
+)
+
+// event is what the loop is told: a message from a client, or the completion
+// of an operation on the data file. Exactly one field is set.
+type event struct {
+	message *buffer.Buffer
+	io      *blockio.Request
+}
+
+// loop is the one goroutine that owns a replica. Everything else posts to it.
+type loop struct {
+	replica *vsr.Replica
+	inbox   chan event
+	stop    chan struct{} // closed by end
+	ending  sync.Once
+}
+
+func newLoop() *loop {
+	return &loop{inbox: make(chan event, inboxMax), stop: make(chan struct{})}
+}
+
+// end lets run return. It may be called more than once.
+func (l *loop) end() { l.ending.Do(func() { close(l.stop) }) }
+
+// deliver posts a message and its reference. It waits while the inbox is full.
+func (l *loop) deliver(message *buffer.Buffer) {
+	select {
+	case l.inbox <- event{message: message}:
+	case <-l.stop:
+		message.Release()
+	}
+}
+
+// complete posts the completion of an operation on the data file.
+func (l *loop) complete(io *blockio.Request) {
+	select {
+	case l.inbox <- event{io: io}:
+	case <-l.stop:
+	}
+}
+
+// run handles events until the replica fails or the loop is ended. All that
+// has arrived is handled before the replica takes its next step: requests that
+// arrived together are then ordered together.
+func (l *loop) run() error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	more := false
+	for {
+		if !more {
+			select {
+			case e := <-l.inbox:
+				l.handle(e)
+			case <-ticker.C:
+			case <-l.stop:
+				return nil
+			}
+		}
+		if !l.drain() {
+			return nil
+		}
+		if more = l.replica.Step(); l.replica.Err() != nil {
+			l.end() // nobody waits any more to post to a loop that has stopped
+			return l.replica.Err()
+		}
+	}
+}
+
+// drain handles what the inbox holds, without waiting. It returns false when
+// the loop is to end.
+func (l *loop) drain() bool {
+	for range inboxMax {
+		select {
+		case e := <-l.inbox:
+			l.handle(e)
+		case <-l.stop:
+			return false
+		default:
+			return true
+		}
+	}
+	return true
+}
+
+func (l *loop) handle(e event) {
+	if e.io != nil {
+		e.io.Done(e.io)
+		return
+	}
+	l.replica.OnMessage(e.message)
+	e.message.Release()
+}

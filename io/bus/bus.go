@@ -1,0 +1,237 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/internal/u128"
+	"github.com/ledgerd/ledgerd/wire"
+)
+
+const (
+	// connectionsMaxDefault is more than the default number of sessions, so
+	// that every session can be connected.
+	connectionsMaxDefault = 1088
+	// receiveBytesMaxDefault is room for 64 of the largest messages.
+	receiveBytesMaxDefault = 64 * wire.MessageSizeMax
+	// acceptPauseMin and acceptPauseMax bound the pause after a failed accept:
+	// to be out of descriptors is no reason to spin.
+	acceptPauseMin = 5 * time.Millisecond
+	acceptPauseMax = time.Second
+)
+
+// Config are the parameters of Listen.
+type Config struct {
+	// Cluster is the id that every message must have.
+	Cluster u128.Uint128
+	// Address is "host:port" to listen at; an empty host means all
+	// interfaces, port 0 any free one.
+	Address string
+	// ConnectionsMax bounds the connections; a further one is closed as soon
+	// as it is accepted. 0 means 1088.
+	ConnectionsMax int
+	// ReceiveBytesMax bounds the memory of messages that are being received
+	// or delivered, beyond the small buffer of each connection. It is at least
+	// wire.MessageSizeMax; 0 means 64 MiB.
+	ReceiveBytesMax int
+	// Pool is where messages come from.
+	Pool *buffer.Pool
+	// Deliver takes over one reference to a message: Bytes is exactly one
+	// valid request or ping_client. It is called from the reader of each
+	// connection, so by several goroutines at the same time. It may block,
+	// which holds up that connection only.
+	Deliver func(*buffer.Buffer)
+	// Logger; nil means slog.Default.
+	Logger *slog.Logger
+}
+
+// Bus is a listener and its connections. All methods are safe for concurrent
+// use.
+type Bus struct {
+	config   Config
+	patience patience
+	log      *cappedLog
+	listener net.Listener
+	budget   *budget
+	running  sync.WaitGroup
+	closing  chan struct{} // closed by Close
+
+	// now counts the janitor's rounds; see janitor.go.
+	now atomic.Int64
+
+	mu          sync.Mutex
+	closed      bool
+	connections map[*connection]struct{}
+	// clients says where to send what is for a client (PROTOCOL.md section
+	// 4.2). Each value is in connections too.
+	clients map[u128.Uint128]*connection
+}
+
+// Listen starts to accept connections. The error is that of the operating
+// system.
+func Listen(config Config) (*Bus, error) {
+	return listen(config, defaultPatience)
+}
+
+func listen(config Config, p patience) (*Bus, error) {
+	if config.Pool == nil || config.Deliver == nil {
+		panic("bus: Config.Pool or Config.Deliver is nil")
+	}
+	if config.ConnectionsMax == 0 {
+		config.ConnectionsMax = connectionsMaxDefault
+	}
+	if config.ReceiveBytesMax == 0 {
+		config.ReceiveBytesMax = receiveBytesMaxDefault
+	}
+	if config.ReceiveBytesMax < wire.MessageSizeMax {
+		panic(fmt.Sprintf("bus: Config.ReceiveBytesMax %d is less than one message", config.ReceiveBytesMax))
+	}
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	sockets := net.ListenConfig{KeepAliveConfig: keepAlive}
+	listener, err := sockets.Listen(context.Background(), "tcp", config.Address)
+	if err != nil {
+		return nil, fmt.Errorf("bus: %w", err)
+	}
+	b := &Bus{
+		config:      config,
+		patience:    p,
+		log:         &cappedLog{logger: config.Logger},
+		listener:    listener,
+		budget:      newBudget(config.ReceiveBytesMax),
+		closing:     make(chan struct{}),
+		connections: map[*connection]struct{}{},
+		clients:     map[u128.Uint128]*connection{},
+	}
+	b.running.Go(b.accept)
+	b.running.Go(b.janitor)
+	return b, nil
+}
+
+// Addr returns the address at which b listens, with the port that was chosen.
+func (b *Bus) Addr() net.Addr { return b.listener.Addr() }
+
+// SendToClient queues msg, a whole sealed message, for a client, and keeps a
+// reference of its own until it is sent. It never blocks: msg is dropped if the
+// client has no connection or too much is queued there. Nobody may change
+// msg.Bytes while there are references.
+func (b *Bus) SendToClient(client u128.Uint128, msg *buffer.Buffer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.clients[client]
+	if c == nil {
+		return
+	}
+	select {
+	case c.queue <- msg.Retain():
+	default:
+		msg.Release()
+	}
+}
+
+// Close closes the listener and all connections, and waits until no goroutine
+// of b is left. Until then messages may still be delivered; a Deliver that
+// blocks makes Close wait. It must be called once.
+func (b *Bus) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	for c := range b.connections {
+		c.close()
+	}
+	b.mu.Unlock()
+	close(b.closing)
+	err := b.listener.Close()
+	b.running.Wait()
+	if err != nil {
+		return fmt.Errorf("bus: close: %w", err)
+	}
+	return nil
+}
+
+// accept takes connections until the listener is closed.
+func (b *Bus) accept() {
+	pause := acceptPauseMin
+	for {
+		socket, err := b.listener.Accept()
+		switch {
+		case err == nil:
+			pause = acceptPauseMin
+			b.add(socket)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			b.log.write(b.now.Load(), slog.LevelWarn, "cannot accept connections", "error", err, "pause", pause)
+			select {
+			case <-time.After(pause):
+			case <-b.closing:
+				return
+			}
+			pause = min(2*pause, acceptPauseMax)
+		}
+	}
+}
+
+// add starts the goroutines of a connection, if there is room for it.
+func (b *Bus) add(socket net.Conn) {
+	if err := prepareSocket(socket); err != nil {
+		b.log.write(b.now.Load(), slog.LevelWarn, "cannot prepare a connection", "peer", socket.RemoteAddr(), "error", err)
+		socket.Close()
+		return
+	}
+	c := newConnection(b, socket)
+	b.mu.Lock()
+	full := len(b.connections) >= b.config.ConnectionsMax
+	if full || b.closed {
+		b.mu.Unlock()
+		socket.Close()
+		if full {
+			b.log.write(b.now.Load(), slog.LevelWarn, "too many connections", "peer", socket.RemoteAddr(), "max", b.config.ConnectionsMax)
+		}
+		return
+	}
+	b.connections[c] = struct{}{}
+	b.mu.Unlock()
+	b.running.Go(c.read)
+	b.running.Go(c.write)
+}
+
+// remove forgets a connection and ends its writer.
+func (b *Bus) remove(c *connection) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.connections, c)
+	if b.clients[c.peer.client] == c {
+		delete(b.clients, c.peer.client)
+	}
+	// No one can find c any more, so no one sends to the queue.
+	close(c.queue)
+}
+
+// enterRequester lets messages for a client go to c, if they go nowhere yet
+// (PROTOCOL.md section 4.2).
+func (b *Bus) enterRequester(client u128.Uint128, c *connection) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.clients[client] == nil {
+		b.clients[client] = c
+	}
+}
+
+// enterPinger lets messages for a client go to c from now on, and closes the
+// connection to which they went before (PROTOCOL.md section 4.2).
+func (b *Bus) enterPinger(client u128.Uint128, c *connection) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if old := b.clients[client]; old != nil && old != c {
+		old.close()
+	}
+	b.clients[client] = c
+}

@@ -1,0 +1,145 @@
+package forest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ledgerd/ledgerd/internal/block"
+	"github.com/ledgerd/ledgerd/internal/checksum"
+)
+
+// memoryGrid is the simplest Grid: a map of blocks. Completions wait until
+// run is called.
+type memoryGrid struct {
+	payloadSize int
+	blocks      map[block.Address]memoryBlock
+	acquired    map[block.Address]bool
+	released    []block.Address // not to be reused yet
+	streams     map[block.Address][]block.Address
+	waiting     []func()
+	unchecked   bool            // Read does not verify
+	shuffle     func(n int) int // picks the completion to run next; nil: the first
+}
+
+type memoryBlock struct {
+	kind    uint8
+	payload string
+}
+
+func newMemoryGrid(payloadSize int) *memoryGrid {
+	return &memoryGrid{
+		payloadSize: payloadSize,
+		blocks:      map[block.Address]memoryBlock{},
+		acquired:    map[block.Address]bool{},
+		streams:     map[block.Address][]block.Address{},
+	}
+}
+
+func (g *memoryGrid) PayloadSize() int { return g.payloadSize }
+
+func (g *memoryGrid) Acquire() block.Address {
+	a := block.Address(1)
+	for g.acquired[a] {
+		a++
+	}
+	g.acquired[a] = true
+	delete(g.blocks, a)
+	return a
+}
+
+func (g *memoryGrid) Release(a block.Address) {
+	if !g.acquired[a] || slices.Contains(g.released, a) {
+		panic(fmt.Sprintf("release of %v", a))
+	}
+	g.released = append(g.released, a)
+}
+
+// durable makes the released blocks reusable, and unreadable at once.
+func (g *memoryGrid) durable() {
+	for _, a := range g.released {
+		delete(g.acquired, a)
+		delete(g.blocks, a)
+	}
+	g.released = nil
+}
+
+func (g *memoryGrid) Write(a block.Address, kind uint8, fill func(dst []byte) int, done func(block.Ref)) {
+	if _, written := g.blocks[a]; written || !g.acquired[a] {
+		panic(fmt.Sprintf("write of %v", a))
+	}
+	g.blocks[a] = memoryBlock{kind: kind}
+	g.waiting = append(g.waiting, func() {
+		payload := make([]byte, g.payloadSize)
+		payload = payload[:fill(payload)]
+		g.blocks[a] = memoryBlock{kind, string(payload)}
+		done(refOf(a, payload))
+	})
+}
+
+func refOf(a block.Address, payload []byte) block.Ref {
+	ref := block.Ref{Address: a}
+	hash := uint64(14695981039346656037)
+	for _, b := range payload {
+		hash = (hash ^ uint64(b)) * 1099511628211
+	}
+	ref.Checksum = checksum.Sum{}
+	for i := range 8 {
+		ref.Checksum[i] = byte(hash >> (8 * i))
+	}
+	return ref
+}
+
+func (g *memoryGrid) Read(ref block.Ref, done func(payload []byte, err error)) {
+	g.waiting = append(g.waiting, func() {
+		payload := []byte(g.blocks[ref.Address].payload)
+		if !g.unchecked && refOf(ref.Address, payload) != ref {
+			done(nil, fmt.Errorf("%v is not what it was", ref.Address))
+			return
+		}
+		done(payload, nil)
+	})
+}
+
+func (g *memoryGrid) WriteStream(kind uint8, content []byte, done func(head block.Ref)) {
+	var chain []block.Address
+	for range max(1, (len(content)+g.payloadSize-1)/g.payloadSize) {
+		chain = append(chain, g.Acquire())
+	}
+	g.streams[chain[0]] = chain
+	g.waiting = append(g.waiting, func() {
+		for i, a := range chain {
+			part := content[i*g.payloadSize : min((i+1)*g.payloadSize, len(content))]
+			g.blocks[a] = memoryBlock{kind, string(part)}
+		}
+		done(block.Ref{Address: chain[0]})
+	})
+}
+
+func (g *memoryGrid) ReadStream(head block.Ref, done func(content []byte, err error)) {
+	g.waiting = append(g.waiting, func() {
+		var content []byte
+		for _, a := range g.streams[head.Address] {
+			content = append(content, g.blocks[a].payload...)
+		}
+		done(content, nil)
+	})
+}
+
+func (g *memoryGrid) ReleaseStream(head block.Ref) {
+	for _, a := range g.streams[head.Address] {
+		g.Release(a)
+	}
+}
+
+// run completes what waits, and what that leads to.
+func (g *memoryGrid) run() {
+	for len(g.waiting) > 0 {
+		i := 0
+		if g.shuffle != nil {
+			i = g.shuffle(len(g.waiting))
+		}
+		complete := g.waiting[i]
+		g.waiting = slices.Delete(g.waiting, i, i+1)
+		complete()
+	}
+}

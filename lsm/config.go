@@ -1,0 +1,124 @@
+package lsm
+
+import (
+	"fmt"
+
+	"github.com/ledgerd/ledgerd/internal/block"
+	"github.com/ledgerd/ledgerd/lsm/table"
+)
+
+// Key is what a tree is sorted by. See table.Key.
+type Key = table.Key
+
+// Entry is a key with its value.
+type Entry = table.Entry
+
+// Absent is what a lookup gives as the value of a key that is not in the tree.
+// It is the one word that is not a value.
+const Absent = table.Tombstone
+
+// Config is the shape of a tree. Except for Name it must be the same for the
+// life of a data file.
+type Config struct {
+	Name  string // in error messages
+	Kind  uint8  // of its blocks, not 0
+	Words int    // of a key that are used, 1..3; the others are 0
+
+	// Filter makes absent keys cheap: for trees that are asked for single
+	// keys which mostly are not there. It costs 11 bits of memory and of disk
+	// for each entry.
+	Filter bool
+
+	// Set says that a key always has the same value, that Put is only called
+	// for keys that are absent, and Remove only for keys that are present. An
+	// entry and its removal then vanish as soon as they meet.
+	Set bool
+
+	// MemtableEntries is how many entries a memtable has at most. Two of them
+	// are in memory, of 32 bytes an entry, 40 with Filter.
+	MemtableEntries int
+
+	// BeatEntries is how often Put and Remove are called between two Beats at
+	// most. At most a quarter of MemtableEntries.
+	BeatEntries int
+
+	// PageSize is what a point read fetches, in bytes.
+	PageSize int
+}
+
+// PageSizeDefault is the page size of an ordinary data file, in bytes.
+const PageSizeDefault = 8 << 10
+
+// MemtableEntriesDefault is the size of a memtable of an ordinary data file.
+const MemtableEntriesDefault = 1 << 17
+
+// tables returns the shape of the tree's tables in blocks of a payload size.
+// Tables are twice as large as memtables, because half a block of each is
+// wasted on average. The index must fit a block, so that filters make them
+// smaller.
+func (c Config) tables(payloadSize int) table.Config {
+	return table.Config{
+		Words: c.Words, PageSize: c.PageSize, BlockSize: payloadSize,
+		EntriesMax: 2 * c.MemtableEntries, Filter: c.Filter,
+	}
+}
+
+func (c Config) validate(payloadSize int) error {
+	switch {
+	case c.Kind == 0:
+		return fmt.Errorf("lsm: tree %s has no kind of blocks", c.Name)
+	case c.BeatEntries < 1 || c.MemtableEntries < 4*c.BeatEntries || c.MemtableEntries > 1<<24:
+		return fmt.Errorf("lsm: tree %s has memtables of %d entries for beats of %d", c.Name, c.MemtableEntries, c.BeatEntries)
+	}
+	return c.tables(payloadSize).Validate()
+}
+
+// Grid is where a tree keeps its blocks. All methods but TryPart only enqueue;
+// completions come later, from the goroutine that owns the tree, never from
+// within the call. A fault of writing stops the replica and is not told.
+type Grid interface {
+	// PayloadSize returns how many bytes a block holds.
+	PayloadSize() int
+	// Acquire takes a free block. The choice depends on nothing but the order
+	// of calls.
+	Acquire() block.Address
+	// Release gives a block back. It stays readable, and is not taken again,
+	// until a checkpoint that does not name it is durable.
+	Release(block.Address)
+	// Write writes an acquired block. fill is called once, now or later, and
+	// returns how much of dst it used.
+	Write(a block.Address, kind uint8, fill func(dst []byte) int, done func(block.Ref))
+	// Read reads a block and verifies it. The payload is good until done
+	// returns.
+	Read(ref block.Ref, done func(payload []byte, err error))
+	Parts
+	Streams
+}
+
+// Parts is the side of a Grid that reads less than a block.
+type Parts interface {
+	// TryPart returns a part of a block's payload if it is in a cache. It is
+	// good until the caller returns to the loop.
+	TryPart(ref block.Ref, offset, size int) (part []byte, ok bool)
+	// ReadPart reads a part of a block's payload and verifies it by its
+	// xxhash64. The part is good until done returns.
+	ReadPart(ref block.Ref, offset, size int, sum uint64, done func(part []byte, err error))
+}
+
+// Streams is the side of a Grid that keeps more than a block.
+type Streams interface {
+	// WriteStream writes bytes into a chain of blocks, named by its head. The
+	// content must not change until done.
+	WriteStream(kind uint8, content []byte, done func(head block.Ref))
+	// ReadStream reads what WriteStream wrote; the content is the caller's.
+	ReadStream(head block.Ref, done func(content []byte, err error))
+	// ReleaseStream releases all blocks of a stream.
+	ReleaseStream(head block.Ref)
+}
+
+// Workers runs pure computations beside the goroutine that owns the tree. Go
+// only enqueues: job may run anywhere, at any time; done is called after it, on
+// the owner's goroutine, never from within Go.
+type Workers interface {
+	Go(job func(), done func())
+}

@@ -1,0 +1,266 @@
+package lsm
+
+import (
+	"cmp"
+	"slices"
+)
+
+// lookupReadsMax is how many pages one Lookup reads at a time.
+const lookupReadsMax = 64
+
+// lookup is a batch of keys on its way through the runs of a tree, from the
+// newest to the oldest. All keys pass one run before the next.
+type lookup struct {
+	tree    *Tree
+	version *version
+	keys    []Key
+	values  []uint64
+	done    func(error)
+
+	hashes     []uint64 // of keys, if there are filters
+	unresolved []int32  // numbers of keys
+	stage      int      // number of the run: those of level 0, then the levels
+	pages      []wanted // in the run at hand, sorted by page
+	next       int      // of pages
+	inFlight   int
+	err        error
+	touched    uint64 // means nothing; see memtable.touch
+}
+
+// wanted is a key that may be in a page.
+type wanted struct {
+	part, page int32
+	key        int32
+}
+
+// Lookup sets each of values to the value of the key of the same number, or to
+// Absent. Both slices are the tree's until done is called, often before Lookup
+// returns: nothing but pages of tables is ever waited for. Later changes of the
+// tree make no difference.
+func (t *Tree) Lookup(keys []Key, values []uint64, done func(error)) {
+	if len(keys) != len(values) {
+		panic("lsm: Lookup of keys without room for their values")
+	}
+	l := t.idleLookup()
+	l.keys, l.values, l.done = keys, values, done
+	l.findInMemory()
+	t.reads++
+	l.version = t.version
+	l.run()
+}
+
+// findInMemory looks the keys up in the memtables. What is in neither stays
+// unresolved.
+func (l *lookup) findInMemory() {
+	t := l.tree
+	t.active.index()
+	if t.frozen != nil {
+		t.frozen.index()
+	}
+	l.hashes = slices.Grow(l.hashes[:0], len(l.keys))[:len(l.keys)]
+	for first := 0; first < len(l.keys); first += hashBatch {
+		keys := l.keys[first:min(first+hashBatch, len(l.keys))]
+		hashes := l.hashes[first:][:len(keys)]
+		if t.config.Filter {
+			for i := range keys {
+				hashes[i] = keys[i].Hash()
+				l.touched += t.active.touch(hashes[i])
+				if t.frozen != nil {
+					l.touched += t.frozen.touch(hashes[i])
+				}
+			}
+		}
+		for i := range keys {
+			value, found := t.active.find(&keys[i], hashes[i])
+			if !found && t.frozen != nil {
+				value, found = t.frozen.find(&keys[i], hashes[i])
+			}
+			if !found {
+				value = Absent
+				l.unresolved = append(l.unresolved, int32(first+i))
+			}
+			l.values[first+i] = value
+		}
+	}
+}
+
+// idleLookup returns an empty lookup, mostly one that was used before.
+func (t *Tree) idleLookup() *lookup {
+	n := len(t.lookups)
+	if n == 0 {
+		return &lookup{tree: t}
+	}
+	l := t.lookups[n-1]
+	t.lookups = t.lookups[:n-1]
+	return l
+}
+
+// run goes on until it has to wait.
+func (l *lookup) run() {
+	for l.readPages() && l.err == nil && len(l.unresolved) > 0 {
+		r, ok := l.version.at(l.stage)
+		if !ok {
+			break
+		}
+		if len(r) > 0 && !l.collect(r) {
+			return
+		}
+		l.stage++
+	}
+	if l.inFlight == 0 && (l.next == len(l.pages) || l.err != nil) {
+		l.finish()
+	}
+}
+
+func (l *lookup) finish() {
+	t, done, err := l.tree, l.done, l.err
+	if err != nil {
+		err = t.wrap(err)
+	}
+	*l = lookup{tree: t, hashes: l.hashes, unresolved: l.unresolved[:0], pages: l.pages[:0]}
+	t.lookups = append(t.lookups, l)
+	t.reads--
+	done(err)
+}
+
+// collect passes the unresolved keys through a run: those that it may have are
+// looked up in the pages that are in memory, or put down in pages. It reports
+// false if it has to wait for indexes.
+func (l *lookup) collect(r run) bool {
+	if !l.loadIndexes(r) {
+		return false
+	}
+	l.pages, l.next = l.pages[:0], 0
+	left := l.unresolved[:0]
+	for first := 0; first < len(l.unresolved); first += hashBatch {
+		batch := l.unresolved[first:min(first+hashBatch, len(l.unresolved))]
+		var parts [hashBatch]int
+		for i, k := range batch {
+			if parts[i] = l.locate(r, k); parts[i] >= 0 {
+				l.touched += r[parts[i]].index.Filter.Touch(l.hashes[k])
+			}
+		}
+		for i, k := range batch {
+			n := parts[i]
+			if n < 0 || !r[n].index.Filter.MayContain(l.hashes[k]) || !l.ask(r, n, k) {
+				left = append(left, k)
+			}
+		}
+	}
+	l.unresolved = left
+	slices.SortFunc(l.pages, func(a, b wanted) int {
+		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.page, b.page), cmp.Compare(a.key, b.key))
+	})
+	return true
+}
+
+// ask looks a key up in the page of a part that may have it, or puts it down to
+// be looked up there. It reports false if the key is not there.
+func (l *lookup) ask(r run, n int, k int32) bool {
+	s := r[n].sortedTable
+	page := s.index.Find(l.keys[k])
+	data, ok := l.tree.pageNow(s, page)
+	if !ok {
+		l.pages = append(l.pages, wanted{part: int32(n), page: int32(page), key: k})
+		return true
+	}
+	value, found, err := l.tree.find(s, data, l.keys[k])
+	if err != nil && l.err == nil {
+		l.err = err
+	}
+	if found {
+		l.values[k] = value
+	}
+	return found
+}
+
+// locate returns which part of a run has a key in its range, or -1.
+func (l *lookup) locate(r run, k int32) (n int) {
+	key := l.keys[k]
+	if len(r) > 1 {
+		n = r.search(key)
+	}
+	if n == len(r) || key.Less(r[n].from) || r[n].last.Less(key) {
+		return -1
+	}
+	return n
+}
+
+// loadIndexes begins to read those indexes of a run that are needed. It reports
+// whether all are there.
+func (l *lookup) loadIndexes(r run) bool {
+	complete := true
+	for i := range r {
+		complete = complete && r[i].index != nil
+	}
+	if complete {
+		return true
+	}
+	for _, k := range l.unresolved {
+		n := l.locate(r, k)
+		if n < 0 || r[n].index != nil || r[n].wantedBy == l {
+			continue
+		}
+		r[n].wantedBy = l
+		l.inFlight++
+		l.tree.loadIndex(r[n].sortedTable, func(err error) {
+			r[n].wantedBy = nil
+			l.came(err)
+		})
+	}
+	return l.inFlight == 0
+}
+
+// came takes note that a read is complete, and goes on after the last.
+func (l *lookup) came(err error) {
+	l.inFlight--
+	if err != nil && l.err == nil {
+		l.err = err
+	}
+	if l.inFlight == 0 {
+		l.run()
+	}
+}
+
+// readPages begins to read the pages that were put down, as many as may be read
+// at a time. It reports whether all have been read.
+func (l *lookup) readPages() bool {
+	for l.err == nil && l.next < len(l.pages) && l.inFlight < lookupReadsMax {
+		first := l.next
+		w := l.pages[first]
+		for l.next < len(l.pages) && l.pages[l.next].part == w.part && l.pages[l.next].page == w.page {
+			l.next++
+		}
+		group := l.pages[first:l.next]
+		r, _ := l.version.at(l.stage - 1)
+		s := r[w.part].sortedTable
+		l.inFlight++
+		l.tree.readPage(s, int(w.page), func(data []byte, err error) {
+			l.inFlight--
+			if err == nil {
+				err = l.search(s, data, group)
+			}
+			if err != nil && l.err == nil {
+				l.err = err
+			}
+			l.run()
+		})
+	}
+	return l.inFlight == 0
+}
+
+// search looks up all keys that a page may have.
+func (l *lookup) search(s *sortedTable, data []byte, group []wanted) error {
+	for _, w := range group {
+		value, found, err := l.tree.find(s, data, l.keys[w.key])
+		if err != nil {
+			return err
+		}
+		if found {
+			l.values[w.key] = value
+		} else {
+			l.unresolved = append(l.unresolved, w.key)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package lsm
+
+import (
+	"fmt"
+
+	"github.com/ledgerd/ledgerd/internal/block"
+	"github.com/ledgerd/ledgerd/lsm/table"
+)
+
+// work is a merge or a flush as a worker does it: a pure function of its
+// fields. The worker has them for itself until it is done.
+type work struct {
+	set bool
+	// bottom says that no older entries of these keys lie deeper, so that
+	// there is nothing a tombstone would have to hide.
+	bottom bool
+
+	memtable []Entry  // of a flush
+	sources  []source // of a merge, the newest first
+	until    *Key     // the first key that is left alone; nil for none
+
+	tools  *tools
+	free   [][]byte // buffers for the output, then what is left of them
+	images []*table.Image
+	err    error
+}
+
+// tools is the memory that work needs and leaves no trace in. It is used again
+// for other work.
+type tools struct {
+	config  table.Config
+	builder *table.Builder
+	sorter  sorter
+	order   []uint32
+	windows [][]Entry
+}
+
+func newTools(config table.Config) *tools {
+	return &tools{config: config, builder: table.NewBuilder(config)}
+}
+
+// window returns an empty slice with the capacity of one that was used before.
+func (t *tools) window() []Entry {
+	n := len(t.windows)
+	if n == 0 {
+		return nil
+	}
+	w := t.windows[n-1]
+	t.windows = t.windows[:n-1]
+	return w[:0]
+}
+
+// source is one run to be merged.
+type source struct {
+	parts  []sourcePart
+	part   int // that window is from
+	page   int // that comes after window
+	window []Entry
+	at     int
+}
+
+// sourcePart is the pages of one part of a run.
+type sourcePart struct {
+	name  block.Address // of the table, for errors
+	from  Key
+	pages [][]byte
+	// used counts the entries behind from that were merged.
+	used int
+}
+
+// do carries out the work.
+func (w *work) do() {
+	w.tools.builder.Use(w.free)
+	if w.sources == nil {
+		w.flush()
+	} else {
+		w.merge()
+	}
+	w.images, w.free = w.tools.builder.Finish()
+	for i := range w.sources {
+		w.tools.windows = append(w.tools.windows, w.sources[i].window)
+		w.sources[i].window = nil
+	}
+}
+
+// add passes an entry on, unless it is a tombstone that hides nothing.
+func (w *work) add(e *Entry) {
+	if e.Value != table.Tombstone || !w.bottom {
+		w.tools.builder.Add(e)
+	}
+}
+
+// flushBatch is how many entries are gathered at a time: they lie anywhere, and
+// a loop that does nothing else waits for many of them at once.
+const flushBatch = 64
+
+func (w *work) flush() {
+	t := w.tools
+	t.order = t.sorter.sort(w.memtable, 0, t.order[:0])
+	var batch [flushBatch]Entry
+	var last Entry // the newest entry so far of the key at hand
+	same := 0      // entries of that key
+	for order := t.order; len(order) > 0; {
+		n := min(len(order), flushBatch)
+		for i, number := range order[:n] {
+			batch[i] = w.memtable[number]
+		}
+		for i := range batch[:n] {
+			if batch[i].Key != last.Key {
+				w.flushKey(&last, same)
+				same = 0
+			}
+			last = batch[i]
+			same++
+		}
+		order = order[n:]
+	}
+	w.flushKey(&last, same)
+}
+
+// flushKey passes on what is left of the entries of a key. A set's entry and its
+// removal take turns: of an even number nothing is left, of an odd number the
+// newest.
+func (w *work) flushKey(newest *Entry, count int) {
+	if count > 0 && (!w.set || count%2 == 1) {
+		w.add(newest)
+	}
+}
+
+func (w *work) merge() {
+	live := make([]*source, 0, len(w.sources))
+	for i := range w.sources {
+		s := &w.sources[i]
+		if s.window = w.tools.window(); w.fill(s) {
+			live = append(live, s)
+		}
+	}
+	for len(live) > 0 && w.err == nil {
+		least, same, bound := compare(live)
+		s := live[least]
+		if same > 1 {
+			e := s.window[s.at]
+			if !w.set || same%2 == 1 {
+				w.add(&e)
+			}
+			for i := len(live) - 1; i >= least; i-- {
+				if live[i].window[live[i].at].Key == e.Key {
+					live = w.advance(live, i)
+				}
+			}
+			continue
+		}
+		// Mostly several entries of one source follow one another.
+		for {
+			w.add(&s.window[s.at])
+			s.at++
+			if s.at == len(s.window) && !w.fill(s) {
+				live = append(live[:least], live[least+1:]...)
+				break
+			}
+			if len(live) > 1 && !s.window[s.at].Key.Less(bound) {
+				break
+			}
+		}
+	}
+}
+
+// compare finds the newest of the sources that are at the least key, how many
+// are at that key, and the least key of the others.
+func compare(live []*source) (least, same int, bound table.Key) {
+	same, bound = 1, table.KeyMax
+	key := live[0].window[live[0].at].Key
+	for i := 1; i < len(live); i++ {
+		switch other := live[i].window[live[i].at].Key; {
+		case other == key:
+			same++
+		case other.Less(key):
+			least, same, bound, key = i, 1, key, other
+		case other.Less(bound):
+			bound = other
+		}
+	}
+	return least, same, bound
+}
+
+// advance moves one source to its next entry, and takes it away after its last.
+func (w *work) advance(live []*source, i int) []*source {
+	s := live[i]
+	s.at++
+	if s.at < len(s.window) || w.fill(s) {
+		return live
+	}
+	return append(live[:i], live[i+1:]...)
+}
+
+// fill decodes the next page that has entries to merge. It reports false at the
+// end of the source.
+func (w *work) fill(s *source) bool {
+	for ; s.part < len(s.parts); s.part, s.page = s.part+1, 0 {
+		p := &s.parts[s.part]
+		for s.page < len(p.pages) {
+			page, err := table.OpenPage(p.pages[s.page], w.tools.config.Words)
+			if err == nil {
+				s.window, err = page.Append(s.window[:0])
+			}
+			if err != nil {
+				w.err = fmt.Errorf("table at %v: %w", p.name, err)
+				return false
+			}
+			s.page++
+			s.at = 0
+			for s.at < len(s.window) && s.window[s.at].Key.Less(p.from) {
+				s.at++
+			}
+			if end := len(s.window); w.until != nil && !s.window[end-1].Key.Less(*w.until) {
+				for end > 0 && !s.window[end-1].Key.Less(*w.until) {
+					end--
+				}
+				s.window = s.window[:end]
+			}
+			if s.at < len(s.window) {
+				p.used += len(s.window) - s.at
+				return true
+			}
+		}
+	}
+	return false
+}

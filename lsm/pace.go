@@ -1,0 +1,51 @@
+package lsm
+
+// Merging is paid by insertion. Each entry inserted grants merging credit:
+//
+//	growth + 2 entries for each level in use
+//
+// and a merge is due when the credit covers the entries it has: then its result
+// must be admitted. While no level is over its capacity there is nothing to
+// pay, and credit is not kept.
+//
+// That is enough. An entry passes each level at most once. In one turn over a
+// level all its entries go down and each entry of the level below is merged
+// once. A level is only merged when it is over its capacity, and the one below
+// has at most growth times as much, or is over its own capacity and pays for
+// that itself. So a passage costs at most growth + 1 entries merged, on average
+// over a turn; moving a table costs nothing. An entry adds at most growth + 1
+// for each level to what is owed, and pays growth + 2: what is owed shrinks.
+//
+// What is put off is bounded too. A merge is never due at the Beat that begins
+// it, so that a worker has the time between two Beats; but credit beyond
+// creditMax is worked off at once. That much is granted by less than a memtable
+// of entries. A sweep over level 0 merges at most sweepRunsMax memtables with
+// level 1, which is over its capacity of growth memtables by less than another
+// growth: 24 memtables, paid by the insertion of fewer than 3. So level 0, with
+// runsMerge runs at the start, has 8 at most. runsMax is asserted.
+//
+// A Beat waits for a merge that has not been done in time: for one job, not for
+// the whole turn.
+
+// creditMax is how much merging may be put off, in entries.
+func (t *Tree) creditMax() int { return 4 * t.jobEntries() }
+
+// grant adds the credit of entries inserted.
+func (t *Tree) grant(inserted int) {
+	t.credit += inserted * (growth + 2) * t.version.levelsInUse()
+}
+
+// due reports whether the merge at hand must be admitted now.
+func (t *Tree) due() bool {
+	return t.credit >= t.merge.estimate && (t.merge.beat < t.beat || t.credit >= t.creditMax())
+}
+
+// flushDue reports whether the frozen memtable must be a run by now: when the
+// other one is half full, which leaves a worker half of the time between two
+// flushes.
+func (t *Tree) flushDue() bool { return 2*len(t.active.entries) >= t.config.MemtableEntries }
+
+// full reports whether the memtable may have no room for another beat.
+func (t *Tree) full() bool {
+	return len(t.active.entries)+t.config.BeatEntries > t.config.MemtableEntries
+}

@@ -1,0 +1,165 @@
+package lsm
+
+import (
+	"fmt"
+
+	"github.com/ledgerd/ledgerd/internal/block"
+	"github.com/ledgerd/ledgerd/lsm/table"
+)
+
+// Tree is a sorted map on the grid. See the package comment for its rules.
+type Tree struct {
+	config  Config
+	tables  table.Config
+	grid    Grid
+	workers Workers
+
+	// Entries are in active; those of frozen, older, are being flushed, or it
+	// is nil; all others are in tables. spare is a memtable to be used next.
+	active, frozen, spare *memtable
+	version               *version
+
+	flush, merge *job // on their way, or nil
+
+	// What a checkpoint keeps beside the tables.
+	sweep   int            // of the oldest runs of level 0 that are being merged
+	cursors [levelsMax]Key // of each level, where its next merge begins
+	credit  int            // see pace.go
+
+	beat    uint64
+	seen    int       // entries of active at the last beat
+	writing int       // tables being written
+	waiting []func()  // for writing to be 0
+	buffers [][]byte  // idle ones, for blocks
+	tools   []*tools  // idle ones
+	reads   int       // scans and lookups that are open
+	lookups []*lookup // idle ones
+	moved   int       // tables, since New
+
+	stream block.Ref // of the last checkpoint
+	err    error     // that has stopped the tree
+
+	// task is what Beat, Checkpoint or Open still has to do. It reports
+	// whether that is all, and is tried again whenever something has happened.
+	task     func() bool
+	finished func(error)
+	stepping func() bool // stepBeat, made once
+}
+
+// New returns an empty tree. Open follows if there is a checkpoint of it. It
+// panics if config cannot be.
+func New(grid Grid, workers Workers, config Config) *Tree {
+	if err := config.validate(grid.PayloadSize()); err != nil {
+		panic(err.Error())
+	}
+	t := &Tree{
+		config:  config,
+		tables:  config.tables(grid.PayloadSize()),
+		grid:    grid,
+		workers: workers,
+		active:  newMemtable(config.MemtableEntries, config.Filter),
+		version: new(version),
+	}
+	t.stepping = t.stepBeat
+	return t
+}
+
+// Put sets the value of a key, which is not Absent.
+func (t *Tree) Put(key Key, value uint64) {
+	if value == Absent {
+		panic("lsm: Put of the value Absent")
+	}
+	t.active.add(Entry{Key: key, Value: value})
+}
+
+// Remove takes a key away, present or not.
+func (t *Tree) Remove(key Key) { t.active.add(Entry{Key: key, Value: table.Tombstone}) }
+
+// Beat ends an op: merging that is due by now is admitted, and more is begun.
+// done is called when the next op may begin, often before Beat returns. Between
+// two Beats there are at most Config.BeatEntries calls of Put and Remove, also
+// after Checkpoint and Open.
+func (t *Tree) Beat(done func(error)) {
+	if n := len(t.active.entries) - t.seen; n > t.config.BeatEntries {
+		panic(fmt.Sprintf("lsm: %d entries in a beat", n))
+	}
+	t.beat++
+	t.grant(len(t.active.entries) - t.seen)
+	t.seen = len(t.active.entries)
+	t.begin(t.stepping, done)
+}
+
+// stepBeat does what is due, and reports false when it has to wait.
+func (t *Tree) stepBeat() bool {
+	if t.flush != nil && t.flushDue() {
+		if !t.admissible(t.flush) {
+			return false
+		}
+		t.admitFlush()
+	}
+	for {
+		if t.merge == nil {
+			if t.merge = t.pick(); t.merge == nil {
+				t.credit = 0
+				break
+			}
+			t.start(t.merge)
+		}
+		if !t.due() {
+			break
+		}
+		if !t.admissible(t.merge) {
+			return false
+		}
+		t.credit -= t.admitMerge()
+	}
+	if t.full() {
+		t.freeze()
+	}
+	return true
+}
+
+// freeze makes the active memtable the frozen one and begins to flush it.
+func (t *Tree) freeze() {
+	if t.frozen != nil {
+		panic("lsm: two memtables to be flushed")
+	}
+	t.frozen, t.active, t.spare = t.active, t.spare, nil
+	if t.active == nil {
+		t.active = newMemtable(t.config.MemtableEntries, t.config.Filter)
+	}
+	t.seen = 0
+	t.flush = &job{}
+	t.flush.work.memtable = t.frozen.entries
+	t.flush.work.bottom = len(t.version.runs) == 0 && !t.version.deeper(0, table.KeyMin, table.KeyMax)
+	t.start(t.flush)
+}
+
+// begin carries out a task, waiting where it has to, and then calls done.
+func (t *Tree) begin(task func() bool, done func(error)) {
+	if t.task != nil {
+		panic("lsm: Beat, Checkpoint or Open before the one before was done")
+	}
+	t.task, t.finished = task, done
+	t.poke()
+}
+
+// poke tries to go on with the task at hand.
+func (t *Tree) poke() {
+	if t.task == nil || t.err == nil && !t.task() {
+		return
+	}
+	done := t.finished
+	t.task, t.finished = nil, nil
+	done(t.err)
+}
+
+// fail stops the tree. Who waits for it is told.
+func (t *Tree) fail(err error) {
+	if t.err == nil {
+		t.err = t.wrap(err)
+	}
+	t.poke()
+}
+
+func (t *Tree) wrap(err error) error { return fmt.Errorf("lsm: tree %s: %w", t.config.Name, err) }

@@ -1,0 +1,238 @@
+package lsm
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/ledgerd/ledgerd/internal/block"
+	"github.com/ledgerd/ledgerd/internal/blockio"
+	"github.com/ledgerd/ledgerd/vsr/faultdisk"
+	"github.com/ledgerd/ledgerd/vsr/grid"
+)
+
+const (
+	testZoneOffset = 4096
+	testBlockSize  = 4096
+)
+
+// world is a tree on a real grid on a simulated disk, with workers of random
+// speed. Its timing comes from one seed, the operations from elsewhere.
+type world struct {
+	t       *testing.T
+	rng     *rand.Rand
+	config  Config
+	disk    *faultdisk.Disk
+	grid    *grid.Grid
+	tree    *Tree
+	workers []hired
+	lazy    bool // whether workers go on only when somebody waits for them
+
+	root  block.Ref // of the tree, in the last checkpoint
+	state grid.State
+}
+
+type hired struct{ job, done func() }
+
+func testConfig(words int) Config {
+	return Config{Name: "test", Kind: 9, Words: words, MemtableEntries: 256, BeatEntries: 64, PageSize: 256}
+}
+
+func newWorld(t *testing.T, seed uint64, config Config) *world {
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 77)), config: config}
+	w.disk = faultdisk.New(rand.New(rand.NewPCG(seed, 78)))
+	w.lazy = seed%4 == 1
+	w.build()
+	return w
+}
+
+func (w *world) build() {
+	w.grid = grid.New(w.disk, grid.Config{
+		ZoneOffset: testZoneOffset, BlockSize: testBlockSize, CacheSize: w.rng.IntN(2) * grid.CacheSizeMin,
+		Fault: func(err error) { w.t.Fatal(err) },
+	})
+	w.workers = nil
+	w.tree = New(w.grid, w, w.config)
+}
+
+func (w *world) Go(job, done func()) { w.workers = append(w.workers, hired{job, done}) }
+
+// step lets one thing happen, or reports that there is nothing.
+func (w *world) step() bool {
+	n := w.disk.InFlight()
+	if n > 0 && (len(w.workers) == 0 || w.lazy || w.rng.IntN(3) > 0) {
+		w.disk.Step()
+		return true
+	}
+	if len(w.workers) == 0 {
+		return false
+	}
+	i := w.rng.IntN(len(w.workers))
+	h := w.workers[i]
+	w.workers = slices.Delete(w.workers, i, i+1)
+	h.job()
+	h.done()
+	return true
+}
+
+// wait lets things happen until done.
+func (w *world) wait(done *bool) {
+	w.t.Helper()
+	for !*done {
+		if !w.step() {
+			w.t.Fatal("nothing left to happen, and something still waits")
+		}
+	}
+}
+
+func (w *world) beat() error {
+	done, err := false, error(nil)
+	w.tree.Beat(func(e error) { done, err = true, e })
+	w.wait(&done)
+	for !w.lazy && w.rng.IntN(3) > 0 && w.step() {
+	}
+	return err
+}
+
+// checkpoint makes one durable.
+func (w *world) checkpoint() error {
+	done, root, err := false, block.Ref{}, error(nil)
+	w.tree.Checkpoint(func(r block.Ref, e error) { done, root, err = true, r, e })
+	w.wait(&done)
+	if err != nil {
+		return err
+	}
+	var state grid.State
+	done = false
+	w.grid.Checkpoint(func(s grid.State) { done, state = true, s })
+	w.wait(&done)
+	done = false
+	sync := blockio.Request{Kind: blockio.Sync, Done: func(*blockio.Request) { done = true }}
+	w.disk.Submit(&sync)
+	w.wait(&done)
+	w.root, w.state = root, state
+	w.grid.CheckpointDurable()
+	return nil
+}
+
+// reopen loses power and opens the last checkpoint.
+func (w *world) reopen() error {
+	w.disk = w.disk.PowerCut()
+	w.build()
+	done, err := false, error(nil)
+	w.grid.Open(w.state, func(e error) { done, err = true, e })
+	w.wait(&done)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	done = false
+	w.tree.Open(w.root, func(e error) { done, err = true, e })
+	w.wait(&done)
+	return err
+}
+
+func (w *world) lookup(keys []Key) ([]uint64, error) {
+	done, err := false, error(nil)
+	values := make([]uint64, len(keys))
+	w.tree.Lookup(keys, values, func(e error) { done, err = true, e })
+	w.wait(&done)
+	return values, err
+}
+
+func (w *world) scan(r Range, limit int) (entries []Entry, err error) {
+	done := false
+	w.tree.Scan(r, limit, nil, func(e []Entry, er error) { done, entries, err = true, e, er })
+	w.wait(&done)
+	return entries, err
+}
+
+// verify checks what must hold of the tree's shape.
+func (w *world) verify() {
+	w.t.Helper()
+	v := w.tree.version
+	for n := 0; ; n++ {
+		r, ok := v.at(n)
+		if !ok {
+			break
+		}
+		for i, p := range r {
+			if p.from.Less(p.first) || p.last.Less(p.from) || p.entries < 1 || p.entries > p.sortedTable.entries ||
+				i > 0 && !r[i-1].last.Less(p.from) {
+				w.t.Fatalf("run %d, part %d: %v from %v to %v, %d of %d entries", n, i, p.first, p.from, p.last, p.entries, p.sortedTable.entries)
+			}
+		}
+	}
+	if len(v.runs) > runsMax || w.tree.sweep > len(v.runs) {
+		w.t.Fatalf("%d runs, sweep of %d", len(v.runs), w.tree.sweep)
+	}
+}
+
+// blocks returns the number of the last block that the tree names.
+func (w *world) blocks() int {
+	last := w.root.Address
+	for n := 0; ; n++ {
+		r, ok := w.tree.version.at(n)
+		if !ok {
+			return int(last)
+		}
+		for _, p := range r {
+			last = max(last, p.root.Address)
+		}
+	}
+}
+
+// image returns every byte of the grid up to its last block.
+func (w *world) image() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%v %x", w.root, w.state)
+	for n := range w.blocks() {
+		b.Write(w.disk.Peek(int64(testZoneOffset+n*testBlockSize), testBlockSize))
+	}
+	return b.Bytes()
+}
+
+// twin is the tree as a sorted slice.
+type twin []Entry
+
+func (n twin) search(key Key) (int, bool) {
+	return slices.BinarySearchFunc(n, key, func(e Entry, k Key) int { return e.Key.Compare(k) })
+}
+
+func (n *twin) put(key Key, value uint64) {
+	if i, found := n.search(key); found {
+		(*n)[i].Value = value
+	} else {
+		*n = slices.Insert(*n, i, Entry{Key: key, Value: value})
+	}
+}
+
+func (n *twin) remove(key Key) {
+	if i, found := n.search(key); found {
+		*n = slices.Delete(*n, i, i+1)
+	}
+}
+
+func (n twin) lookup(key Key) uint64 {
+	if i, found := n.search(key); found {
+		return n[i].Value
+	}
+	return Absent
+}
+
+func (n twin) scan(r Range, limit int) []Entry {
+	low, _ := n.search(r.Min)
+	high, found := n.search(r.Max)
+	if found {
+		high++
+	}
+	if low >= high {
+		return nil
+	}
+	entries := slices.Clone(n[low:high])
+	if r.Descending {
+		slices.Reverse(entries)
+	}
+	return entries[:min(limit, len(entries))]
+}

@@ -1,0 +1,332 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/ledgerd/ledgerd/internal/blockio"
+	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/internal/node"
+	"github.com/ledgerd/ledgerd/internal/u128"
+	"github.com/ledgerd/ledgerd/vsr"
+	"github.com/ledgerd/ledgerd/vsr/faultdisk"
+	"github.com/ledgerd/ledgerd/wire"
+)
+
+// Times of a process.
+const (
+	tickEvery     = 10 * time.Millisecond // as internal/server
+	stepDelayMax  = 20 * time.Microsecond // what arrives in between is handled together
+	openTimeout   = 5 * time.Minute
+	downMax       = 2 * time.Second
+	faultTimeout  = 5 * time.Second
+	realtimeStart = 1_700_000_000_000_000_000
+)
+
+// replica is a data file and, unless it is down, the process that serves it.
+type replica struct {
+	sim      *simulation
+	index    int
+	disk     *faultdisk.Disk
+	fileSize int64
+	process  *process // nil: down
+	// clockOffset is what the machine's clock shows beyond virtual time.
+	clockOffset int64
+	// intact says that the end of the last process has destroyed nothing: it
+	// came when nothing was in flight, or the machine went on. A fault beside
+	// the garbage that a power cut leaves would be two.
+	intact bool
+	// record is the record of the journal that was written last.
+	record struct{ offset, size int64 }
+	// view is the last one that a process was in. Each has one of its own.
+	view vsr.View
+	// lost is a write that was never stored. After it no other fault comes.
+	lost *fault
+}
+
+// process is one life of a replica. What it asked for dies with it.
+type process struct {
+	replica *replica
+	node    *vsr.Replica
+	storage *storage
+	machine *checkMachine
+	fault   *fault
+	cue     cue
+	pool    buffer.Pool
+	opened  bool
+	// stepping says that a step is on its way.
+	stepping bool
+	dead     bool
+}
+
+// cue is when a process crashes: soon after so many requests to its disk, or
+// only writes of witnesses, if after is greater than 0.
+type cue struct {
+	after     int
+	witnesses bool
+}
+
+// newReplica makes a data file.
+func newReplica(s *simulation, index int) *replica {
+	r := &replica{sim: s, index: index, intact: true, fileSize: s.options.layout.GridOffset()}
+	r.disk = faultdisk.New(newRandom(s.seed, streamDisk).Rand)
+	r.disk.Poke(0, vsr.Format(vsr.FormatConfig{
+		Cluster: s.cluster, Replica: uint8(index), ReplicaCount: 1, Layout: s.options.layout,
+	}))
+	return r
+}
+
+// Realtime implements vsr.Clock.
+func (r *replica) Realtime() uint64 {
+	now := uint64(realtimeStart + int64(r.sim.scheduler.now) + r.clockOffset)
+	r.sim.latestRealtime = max(r.sim.latestRealtime, now)
+	return now
+}
+
+// start begins a process, which opens the data file.
+func (r *replica) start() {
+	s := r.sim
+	s.totals.Starts++
+	if jump := int64(s.options.clockJump); jump > 0 && !s.calm {
+		r.clockOffset += s.faults.Int64N(2*jump+1) - jump
+	}
+	p := &process{replica: r, fault: &fault{}}
+	if r.lost == nil && (r.intact || s.options.fault == faultWrite) {
+		p.fault = r.drawFault()
+	}
+	r.process = p
+	s.trace("replica %d starts, clock %+v, fault %v at %d effect %d offset %d",
+		r.index, time.Duration(r.clockOffset), p.fault.kind, p.fault.at, p.fault.effect, p.fault.offset)
+	r.disk.Inject = p.fault.inject(s.faults, &s.options.layout)
+	p.cue = s.drawCue()
+	p.storage = &storage{
+		options: s.options.storage, random: s.storage, scheduler: &s.scheduler, disk: r.disk, calm: s.calm,
+		onComplete: p.happened,
+	}
+	p.node = node.New(node.Options{
+		Storage: p, Bus: p, Clock: r, Pool: &p.pool,
+		FileSize: r.fileSize,
+		Identity: &vsr.Identity{Cluster: s.cluster, Replica: uint8(r.index)},
+		Watch: func(inner vsr.StateMachine) vsr.StateMachine {
+			p.machine = newCheckMachine(s, inner)
+			return p.machine
+		},
+	})
+	p.node.Open(p.onOpen)
+	s.scheduler.after(openTimeout, func() {
+		if !p.dead && !p.opened {
+			s.fail("replica %d has not opened after %v", r.index, openTimeout)
+		}
+	})
+	p.tick()
+	p.happened()
+}
+
+// Submit implements vsr.Storage; it notes how far the file reaches, and crashes
+// the process on its cue.
+func (p *process) Submit(request *blockio.Request) {
+	r, s := p.replica, p.replica.sim
+	layout := &s.options.layout
+	witness := false
+	if end := request.Offset + int64(len(request.Buf)); request.Kind == blockio.Write {
+		r.fileSize = max(r.fileSize, end)
+		if f := p.fault; request.Offset <= f.offset && f.offset < end {
+			f.overwritten = true
+		}
+		if request.Offset >= layout.JournalRecordsOffset() && request.Offset < layout.GridOffset() {
+			r.record.offset, r.record.size = request.Offset, int64(len(request.Buf))
+		}
+		witness = request.Offset >= layout.JournalHeadersOffset() && end <= layout.JournalRecordsOffset()
+	}
+	if s.lie != nil {
+		s.lie(request)
+	}
+	p.storage.Submit(request)
+	if witness || !p.cue.witnesses {
+		if p.cue.after--; p.cue.after == 0 {
+			s.scheduler.after(s.faults.duration(0, 2*s.options.storage.delayMax), func() { r.crash(p) })
+		}
+	}
+}
+
+// SendToClient implements vsr.Bus.
+func (p *process) SendToClient(client u128.Uint128, message *buffer.Buffer) {
+	s := p.replica.sim
+	if err := s.bus.check(p, client, message.Bytes); err != nil {
+		s.fail("replica %d sends to client %v: %v", p.replica.index, client, err)
+		return
+	}
+	s.network.send(endpoint{replica: p.replica.index}, endpoint{client: client}, message.Bytes)
+}
+
+func (p *process) onOpen(err error) {
+	r, s := p.replica, p.replica.sim
+	if err != nil {
+		return // p.happened looks at the node's error
+	}
+	p.opened = true
+	s.trace("replica %d has opened: view %d, %v", r.index, p.node.View(), p.node.CommitMin())
+	if p.node.View() <= r.view {
+		s.fail("replica %d opened in view %d, and was in view %d before", r.index, p.node.View(), r.view)
+		return
+	}
+	r.view = p.node.View()
+	if err := p.machine.opened(); err != nil {
+		s.fail("replica %d has opened: %v", r.index, err)
+		return
+	}
+	s.connectClients(r.index)
+}
+
+// receive is what the bus does with a packet: it lets whole, intact frames of
+// this cluster through.
+func (p *process) receive(packet []byte) {
+	message := p.pool.Acquire(len(packet))
+	defer message.Release()
+	copy(message.Bytes, packet)
+	frame, err := wire.VerifyHeader(message.Bytes)
+	if err == nil {
+		err = wire.VerifyBody(message.Bytes)
+	}
+	if err != nil || frame.Cluster != p.replica.sim.cluster {
+		p.replica.sim.fail("a client sent an invalid frame: %v", err)
+		return
+	}
+	p.node.OnMessage(message)
+	p.happened()
+}
+
+// happened is called after whatever happened to the node: it may have failed,
+// or can take a step soon.
+func (p *process) happened() {
+	if p.dead {
+		return
+	}
+	if err := p.node.Err(); err != nil {
+		p.replica.onFailure(err)
+		return
+	}
+	if f := p.fault; f.struck && !f.watched {
+		f.watched = true
+		p.afterFault(f)
+	}
+	if p.stepping {
+		return
+	}
+	p.stepping = true
+	s := p.replica.sim
+	s.scheduler.after(s.storage.duration(0, stepDelayMax), p.step)
+}
+
+func (p *process) step() {
+	if p.dead {
+		return
+	}
+	p.stepping = false
+	if p.node.Step() || p.node.Err() != nil {
+		p.happened()
+	}
+}
+
+// tick lets the node look at the clock now and then.
+func (p *process) tick() {
+	p.replica.sim.scheduler.after(tickEvery, func() {
+		if !p.dead {
+			p.happened()
+			p.tick()
+		}
+	})
+}
+
+// afterFault is called once the fault of the process has struck.
+func (p *process) afterFault(f *fault) {
+	s := p.replica.sim
+	switch {
+	case f.kind == faultWrite:
+		s.scheduler.after(faultTimeout, p.mustHaveFailed)
+	case f.kind == faultLost && s.faults.chance(70):
+		// Before a checkpoint makes the lost record superfluous.
+		s.crashesLeft++
+		s.scheduler.after(s.faults.duration(0, 20*time.Millisecond), func() { p.replica.crash(p) })
+	}
+}
+
+// mustHaveFailed is called when a write has failed long ago.
+func (p *process) mustHaveFailed() {
+	if !p.dead {
+		p.replica.sim.fail("replica %d goes on after a failed %v at offset %d",
+			p.replica.index, p.fault.request.Kind, p.fault.request.Offset)
+	}
+}
+
+// onFailure handles a node that has failed: that is right if its disk has, and
+// the operator then replaces what is broken.
+func (r *replica) onFailure(err error) {
+	s, f := r.sim, r.process.fault
+	if r.lost != nil {
+		f = r.lost
+	}
+	s.trace("replica %d has failed: %v", r.index, err)
+	if err := f.excuses(err, &s.options.layout); err != nil {
+		s.fail("replica %d: %v", r.index, err)
+		return
+	}
+	s.totals.Failures++
+	opened := r.process.opened
+	r.end()
+	switch {
+	case f.kind == faultLost:
+		s.lose() // what was never written cannot be restored
+		return
+	case f.kind == faultRot && opened:
+		s.fail("replica %d found rot at offset %d only after it had opened", r.index, f.offset)
+		return
+	}
+	s.scheduler.after(s.faults.duration(0, downMax), r.startIfDown)
+}
+
+// crash ends process p, if it still runs, and starts another one later.
+func (r *replica) crash(p *process) {
+	s := r.sim
+	if p.dead || s.calm || s.crashesLeft == 0 {
+		return
+	}
+	// A write that was lost and one that is torn would be two faults.
+	f := p.fault
+	if (r.lost != nil || f.kind == faultLost && f.struck) && r.disk.InFlight() > 0 {
+		s.scheduler.after(time.Millisecond, func() { r.crash(p) })
+		return
+	}
+	s.crashesLeft--
+	s.totals.Crashes++
+	s.trace("replica %d crashes after %d I/Os, %d in flight", r.index, p.storage.submitted, r.disk.InFlight())
+	r.end()
+	s.scheduler.after(s.faults.duration(0, downMax), r.startIfDown)
+}
+
+func (r *replica) startIfDown() {
+	if r.process == nil && !r.sim.over {
+		r.start()
+	}
+}
+
+// end makes the process dead, its machine perhaps too.
+func (r *replica) end() {
+	p := r.process
+	p.dead, p.storage.dead = true, true
+	r.process = nil
+	r.disk.Inject = nil
+	r.intact = r.disk.InFlight() == 0
+	if r.sim.faults.chance(r.sim.options.kills) {
+		r.intact = true
+		r.disk.Kill()
+	} else {
+		r.disk = r.disk.PowerCut()
+	}
+	switch f := p.fault; {
+	case f.kind == faultRot && !f.overwritten:
+		r.disk.Poke(f.offset, []byte{f.original})
+	case f.kind == faultLost && f.struck:
+		r.lost = f
+	}
+	r.sim.disconnectClients(r.index)
+}

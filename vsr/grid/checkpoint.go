@@ -1,0 +1,128 @@
+package grid
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/ledgerd/ledgerd/internal/block"
+)
+
+// KindFreeSet marks the blocks in which the grid keeps its own free set. Users
+// choose other kinds.
+const KindFreeSet = 1
+
+// StateSize is the size of a State in bytes.
+const StateSize = 40
+
+// State is what the superblock keeps of a grid: where its free set is. The
+// zero State is that of an empty grid.
+//
+//	offset  size  field
+//	     0    24  reference of the free set's stream: address u64, checksum
+//	    24     8  blocks covered by its bitmap, a multiple of 64
+//	    32     8  blocks set in its bitmap: those in use
+//
+// The stream holds the bitmap as u64 words, little-endian; block 1 is bit 0 of
+// the first word, and 1 means in use. The stream's own blocks are in use.
+type State [StateSize]byte
+
+// checkpointState is the free set on disk and a checkpoint on its way there.
+type checkpointState struct {
+	stream block.Ref // of the newest encoded free set; zero if there is none
+	buf    []byte    // its content
+	busy   bool      // Checkpoint was called, its done not yet
+	count  uint64    // of CheckpointDurable so far, each of which frees blocks
+}
+
+// Checkpoint writes the free set as it will be when this checkpoint is durable
+// and hands over its State. All blocks that the checkpoint names must have been
+// written, as their done functions tell, before the Sync that follows. Until
+// CheckpointDurable was called there must be no second Checkpoint.
+func (g *Grid) Checkpoint(done func(state State)) {
+	if g.checkpoint.busy {
+		panic("grid: Checkpoint during a checkpoint")
+	}
+	g.checkpoint.busy = true
+	if !g.checkpoint.stream.IsZero() {
+		g.ReleaseStream(g.checkpoint.stream)
+	}
+	// The bitmap covers its own blocks, and taking one may lengthen it.
+	var addresses []block.Address
+	for len(addresses) == 0 || len(addresses) < g.streamBlocks(g.free.words()*8) {
+		addresses = append(addresses, g.Acquire())
+	}
+	g.free.stage()
+	words, used := g.free.words(), 0
+	g.checkpoint.buf = g.checkpoint.buf[:0]
+	for i := range words {
+		word := g.free.acquired[i] &^ g.free.staged[i]
+		g.checkpoint.buf = binary.LittleEndian.AppendUint64(g.checkpoint.buf, word)
+		used += bitmap{word}.count()
+	}
+	g.writeStream(KindFreeSet, addresses, g.checkpoint.buf, func(head block.Ref) {
+		g.checkpoint.stream, g.checkpoint.busy = head, false
+		var state State
+		head.Put(state[:])
+		binary.LittleEndian.PutUint64(state[24:], uint64(words)*64)
+		binary.LittleEndian.PutUint64(state[32:], uint64(used))
+		done(state)
+	})
+}
+
+// CheckpointDurable says that a superblock with the State of the last
+// Checkpoint is durable. Blocks released before that Checkpoint become free.
+func (g *Grid) CheckpointDurable() {
+	if g.checkpoint.busy {
+		panic("grid: CheckpointDurable during a checkpoint")
+	}
+	g.free.durable()
+	g.checkpoint.count++
+}
+
+// Open reads the free set of a checkpoint. The grid must be new, and must not
+// be used before done. The error wraps ErrCorrupt. For the zero State there is
+// nothing to read, and done is called before Open returns.
+func (g *Grid) Open(state State, done func(error)) {
+	if len(g.free.acquired) != 0 {
+		panic("grid: Open of a grid in use")
+	}
+	if state == (State{}) {
+		done(nil)
+		return
+	}
+	head := block.RefFrom(state[:])
+	g.readStream(head, func(content []byte, err error) {
+		if err == nil {
+			err = g.load(state, content)
+		}
+		if err != nil {
+			done(fmt.Errorf("read the free set: %w", err))
+			return
+		}
+		g.checkpoint.stream = head
+		done(nil)
+	})
+}
+
+// load takes over an encoded free set, which must agree with its State and with
+// the place where it was found.
+func (g *Grid) load(state State, content []byte) error {
+	covered := binary.LittleEndian.Uint64(state[24:])
+	used := binary.LittleEndian.Uint64(state[32:])
+	if covered > blocksMax || covered%64 != 0 || covered/8 != uint64(len(content)) {
+		return fmt.Errorf("%w: free set of %d bytes for %d blocks", ErrCorrupt, len(content), covered)
+	}
+	g.free.grow(len(content) / 8)
+	for i := range g.free.acquired {
+		g.free.acquired[i] = binary.LittleEndian.Uint64(content[i*8:])
+	}
+	if n := g.free.acquired.count(); uint64(n) != used {
+		return fmt.Errorf("%w: free set has %d blocks in use, its state says %d", ErrCorrupt, n, used)
+	}
+	for _, a := range g.streams[block.RefFrom(state[:]).Address] {
+		if !g.free.acquired.has(a) {
+			return fmt.Errorf("%w: %v holds the free set and is free in it", ErrCorrupt, a)
+		}
+	}
+	return nil
+}

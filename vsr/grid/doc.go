@@ -1,0 +1,50 @@
+// Package grid is the block store of a data file: numbered blocks of one size,
+// written once, named by address and checksum, and reused only when no durable
+// checkpoint can name them any more.
+//
+// It owns the grid zone, the free set, the checking of what is read, and a cache
+// of parts of blocks. It does not know what a block holds, and never decides when
+// a checkpoint is made.
+//
+// # Life of a block
+//
+//	free --Acquire--> unwritten --Write--> written --Release--> released --+
+//	  ^                                                                    |
+//	  +---- CheckpointDurable of the first checkpoint that names it not ---+
+//
+// A block is written at most once between Acquire and Release, so whatever the
+// last durable checkpoint names stays on disk unchanged until the next one is
+// durable: a crash at any moment finds one whole checkpoint.
+//
+// # Checkpoint
+//
+// The replica calls, in this order:
+//
+//  1. Checkpoint: writes the free set as it will be once this checkpoint is
+//     durable, and hands over the State by which Open finds it;
+//  2. a Sync of the data file, after which all blocks are stable;
+//  3. a superblock update that holds the State;
+//  4. CheckpointDurable: blocks released before step 1 become free.
+//
+// Addresses depend only on the order of the calls of Acquire, Release,
+// WriteStream, Checkpoint and CheckpointDurable, never on the time an I/O
+// takes. Replicas whose grids shall be equal make those calls at the same ops.
+//
+// # Reading
+//
+// Read fetches a block and checks it by its reference. ReadPart fetches a part of
+// one, checked by a hash that the caller has from the block's parent, so that a
+// point read moves kilobytes; TryPart finds it in the cache afterwards. What is
+// in the cache has no effect but on time.
+//
+// A read must complete before the CheckpointDurable that frees its block.
+//
+// A Scrubber tours all blocks and finds those that have rotted.
+//
+// # Concurrency
+//
+// A Grid belongs to the goroutine that owns the replica. Completions are never
+// called from within the method that asked for them. After a failed write no
+// completion is called any more: Config.Fault has been told, and the replica
+// must stop.
+package grid

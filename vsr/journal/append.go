@@ -1,0 +1,135 @@
+package journal
+
+import (
+	"fmt"
+
+	"github.com/ledgerd/ledgerd/internal/blockio"
+	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/wire"
+)
+
+// appendSlot is one appended prepare until it is durable.
+type appendSlot struct {
+	journal *Journal
+	request blockio.Request
+	op      uint64
+	message *buffer.Buffer // held until the record is durable
+	written bool           // the record is durable
+	done    func(op uint64)
+}
+
+// witnessWrite is the one write of witnesses that may be in flight.
+type witnessWrite struct {
+	request blockio.Request
+	buf     []byte
+	busy    bool
+	last    uint64 // op of the last witness in it
+}
+
+// Append writes a sealed prepare that follows the one appended last and Fits.
+// done is called when it is durable, in the order of the ops. The journal takes
+// a reference of its own; nobody may change the bytes before done.
+//
+// It panics if the prepare does not follow, or if AppendsMax are in flight.
+func (j *Journal) Append(prepare *buffer.Buffer, done func(op uint64)) {
+	if j.failed {
+		return
+	}
+	var header wire.Prepare
+	if err := header.Decode(prepare.Bytes); err != nil {
+		panic(fmt.Sprintf("journal: append: %v", err))
+	}
+	j.mustFollow(&header, len(prepare.Bytes))
+	slot := &j.appends[header.Op%AppendsMax]
+	slot.op = header.Op
+	slot.message = prepare.Retain()
+	slot.written = false
+	slot.done = done
+	slot.request.Offset = j.place(header.Offset)
+	slot.request.Buf = prepare.Sectors()
+	j.headOp, j.headChecksum, j.headEnd = header.Op, header.Checksum, OffsetEnd(&header)
+	j.storage.Submit(&slot.request)
+}
+
+func (j *Journal) mustFollow(header *wire.Prepare, size int) {
+	switch {
+	case j.InFlight() == AppendsMax:
+		panic("journal: too many appends in flight")
+	case int(header.Size) != size:
+		panic(fmt.Sprintf("journal: prepare of %d bytes has size %d", size, header.Size))
+	case header.Cluster != j.config.Cluster:
+		panic("journal: prepare of another cluster")
+	case header.Op != j.headOp+1 || header.Parent != j.headChecksum:
+		panic(fmt.Sprintf("journal: op %d does not follow op %d", header.Op, j.headOp))
+	case header.Offset != j.NextOffset(j.headEnd, size):
+		panic(fmt.Sprintf("journal: op %d at offset %d follows a record that ends at %d", header.Op, header.Offset, j.headEnd))
+	case !j.Fits(header.Op, header.Offset, size):
+		panic(fmt.Sprintf("journal: op %d overwrites what is after the checkpoint", header.Op))
+	}
+}
+
+// recorded is called when one record is durable.
+func (s *appendSlot) recorded(r *blockio.Request) {
+	j := s.journal
+	if r.Err != nil {
+		j.fail(fmt.Errorf("journal: write the record of op %d at offset %d: %w", s.op, r.Offset, r.Err))
+	}
+	if j.failed {
+		return
+	}
+	s.written = true
+	for j.recordedOp < j.headOp && j.appends[(j.recordedOp+1)%AppendsMax].written {
+		j.recordedOp++
+		next := &j.appends[j.recordedOp%AppendsMax]
+		copy(j.witnessOf(next.op), next.message.Bytes)
+		next.message.Release()
+		next.message = nil
+		next.request.Buf = nil
+		next.written = false
+	}
+	j.writeWitnesses()
+}
+
+// writeWitnesses starts a write of the witnesses that are due, as many as one
+// write can take. The sectors are copied, because slots in them may change
+// while they are in flight.
+func (j *Journal) writeWitnesses() {
+	w := &j.witnessWrite
+	if w.busy || j.witnessedOp == j.recordedOp {
+		return
+	}
+	first := j.witnessedOp + 1
+	slot := first % uint64(j.config.Slots)
+	slot -= slot % witnessesPerSector
+	slotEnd := min(slot+witnessSectorsMax*witnessesPerSector, uint64(j.config.Slots))
+	w.last = min(j.recordedOp, first+(slotEnd-first%uint64(j.config.Slots))-1)
+	lastSlot := w.last % uint64(j.config.Slots)
+	size := blockio.RoundUp(int(lastSlot-slot+1) * wire.HeaderSize)
+
+	w.busy = true
+	w.request.Offset = j.config.HeadersOffset + int64(slot)*wire.HeaderSize
+	w.request.Buf = w.buf[:size]
+	copy(w.request.Buf, j.witnesses[slot*wire.HeaderSize:])
+	j.storage.Submit(&w.request)
+}
+
+// witnessed is called when a write of witnesses is durable.
+func (j *Journal) witnessed(r *blockio.Request) {
+	if r.Err != nil {
+		j.fail(fmt.Errorf("journal: write the witnesses up to op %d at offset %d: %w", j.witnessWrite.last, r.Offset, r.Err))
+	}
+	if j.failed {
+		return
+	}
+	j.witnessWrite.busy = false
+	j.witnessedOp = j.witnessWrite.last
+	j.writeWitnesses()
+	// A completion may append, and so take the slot of an op completed before.
+	for last := j.witnessedOp; j.durableOp < last; {
+		j.durableOp++
+		slot := &j.appends[j.durableOp%AppendsMax]
+		done := slot.done
+		slot.done = nil
+		done(slot.op)
+	}
+}
