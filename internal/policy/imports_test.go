@@ -32,6 +32,7 @@ const mayImport = `
 	ledger               leaf
 	ledger/forest        ledger leaf
 	lsm                  lsm/table leaf
+	lsm/rowlog           leaf
 	lsm/table            leaf
 	wire                 leaf
 
@@ -80,6 +81,7 @@ const testsMayImport = `
 	ledger               sim/model sim/model/*
 	ledger/forest        sim/model sim/model/* vsr/faultdisk vsr/grid
 	lsm                  vsr/faultdisk vsr/grid
+	lsm/rowlog           vsr/faultdisk vsr/grid
 	sim/model/*          sim/model
 	vsr                  vsr/*
 	vsr/*                vsr/faultdisk
@@ -107,7 +109,7 @@ var growing = []string{
 const libraries = `
 	github.com/HdrHistogram/hdrhistogram-go   bench cmd/ledgerctl
 	github.com/anishathalye/porcupine         test
-	github.com/cespare/xxhash/v2              lsm/table vsr/grid
+	github.com/cespare/xxhash/v2              lsm/rowlog lsm/table vsr/grid
 	github.com/cockroachdb/datadriven         test
 	github.com/klauspost/compress             internal/cases internal/cases/* internal/vectors internal/vectors/*
 	github.com/olekukonko/tablewriter         internal/command cmd/ledgerctl
