@@ -1,25 +1,118 @@
 package forest
 
 import (
+	"fmt"
+
 	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/lsm"
+	"github.com/ledgerd/ledgerd/lsm/rowlog"
 )
 
-// Forest is the ledger as a replicated service: a ledger.Machine on tables in
-// memory that it writes to the grid. Its methods are those that the replica
-// expects of a state machine; one goroutine calls them.
-type Forest struct {
-	grid    Grid
-	tables  *tables
-	machine *ledger.Machine
-	writing int    // blocks handed to the grid and not yet written
-	written func() // what Checkpoint does once all are
-	root    root   // of the last checkpoint
+// Grid is where the forest keeps its state: numbered blocks of one size, each
+// written once. See lsm.Grid for the contract.
+type Grid interface{ lsm.Grid }
+
+// Options are the shape and the budgets of a forest. The zero value of a field
+// stands for its default.
+type Options struct {
+	// AccountsSize is how much memory cached accounts may take, in bytes.
+	AccountsSize int
+	// RecentSize is how much memory the newest full blocks of events take, in
+	// bytes.
+	RecentSize int
+	// Fault is told when state cannot be read back. The forest does nothing
+	// more then; the replica must stop. nil panics.
+	Fault func(error)
+
+	// What follows must be the same for the life of a data file. It is not the
+	// default in tests only, where small files should have all that large ones
+	// have.
+
+	// EventsMax is how many events a request has at most.
+	EventsMax int
+	// MemtableEntries is the size of the memtables of trees, at least 8 times
+	// EventsMax.
+	MemtableEntries int
+	// PageSize is what a point read of a tree fetches, in bytes.
+	PageSize int
 }
 
-// New returns an empty ledger that keeps its state on grid. Open follows.
-func New(grid Grid) *Forest {
-	t := newTables(grid.PayloadSize())
-	return &Forest{grid: grid, tables: t, machine: ledger.NewMachine(t)}
+// The defaults of Options.
+const (
+	AccountsSizeDefault = 256 << 20
+	RecentSizeDefault   = 64 << 20
+)
+
+func (o Options) withDefaults() Options {
+	set := func(field *int, value int) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	set(&o.AccountsSize, AccountsSizeDefault)
+	set(&o.RecentSize, RecentSizeDefault)
+	set(&o.EventsMax, batchMax)
+	set(&o.MemtableEntries, lsm.MemtableEntriesDefault)
+	set(&o.PageSize, lsm.PageSizeDefault)
+	if o.Fault == nil {
+		o.Fault = func(err error) { panic(err) }
+	}
+	return o
+}
+
+// Forest is the ledger as a replicated service: a ledger.Machine on tables that
+// live on the grid. Its methods are those that the replica expects of a state
+// machine; one goroutine calls them.
+type Forest struct {
+	tables  *tables
+	grid    Grid
+	options Options
+	machine *ledger.Machine
+
+	request     request // that is being prefetched
+	beaten      func(error)
+	resolvedAll func(error)
+	root        root // of the last checkpoint
+}
+
+// request is what Prefetch was asked for.
+type request struct {
+	operation ledger.Operation
+	timestamp uint64
+	body      []byte
+	done      func()
+}
+
+// New returns an empty ledger that keeps its state on grid and merges trees by
+// workers. Open follows.
+func New(grid Grid, workers lsm.Workers, options Options) *Forest {
+	options = options.withDefaults()
+	f := &Forest{grid: grid, options: options}
+	f.tables = newTables(grid, workers, options)
+	f.machine = ledger.NewMachine(f.tables)
+	f.beaten, f.resolvedAll = f.resolveRequest, f.finishPrefetch
+	return f
+}
+
+func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
+	chunkSize := grid.PayloadSize() &^ 7
+	t := &tables{
+		accounts: rowlog.New(grid, rowlog.Config{
+			Name: "accounts", Kind: kindAccounts, DirectoryKind: kindAccountsDirectory,
+			RowMax: accountRowSize,
+		}),
+		events: rowlog.New(grid, rowlog.Config{
+			Name: "events", Kind: kindEvents, DirectoryKind: kindEventsDirectory,
+			RowMax: rowSlack, RecentSize: o.RecentSize,
+		}),
+		trees:      newTrees(grid, workers, o),
+		heads:      heads{array{kind: kindHeads, chunkSize: chunkSize}},
+		statuses:   statuses{array{kind: kindStatuses, chunkSize: chunkSize}},
+		cache:      newCache(o.AccountsSize),
+		nextExpiry: noExpiry,
+	}
+	t.stash.init(t)
+	return t
 }
 
 // Check judges a client's request by its shape alone: see ledger.Machine.Check.
@@ -28,17 +121,52 @@ func (f *Forest) Check(operation byte, body []byte, bodySizeLimit int) (slots in
 }
 
 // Pulse reports whether transfers are due to expire at cluster time now, and
-// how many timestamps that takes.
+// how many timestamps that takes. It may err on the side of a pulse that finds
+// nothing to do, but not twice in a row.
 func (f *Forest) Pulse(now uint64) (slots int, due bool) { return f.machine.Pulse(now) }
 
-// Prefetch calls done at once: everything is in memory.
-func (f *Forest) Prefetch(_ byte, _ uint64, _ []byte, done func()) { done() }
+// Prefetch ends the request before, and then brings into memory what Commit of
+// this one needs. done is called before Prefetch returns if nothing must be
+// waited for. When something cannot be read Options.Fault is told, and done is
+// never called. body must stay as it is until Commit.
+func (f *Forest) Prefetch(operation byte, timestamp uint64, body []byte, done func()) {
+	f.request = request{ledger.Operation(operation), timestamp, body, done}
+	t := f.tables
+	t.cache.evict()
+	t.begin()
+	if t.trees.unbeaten {
+		t.trees.endBeat(f.beaten)
+		return
+	}
+	f.beaten(nil)
+}
 
-// Commit executes a request that passed Check and appends the body of its
-// reply to reply. timestamp is the request's last slot. Log pages that it
-// fills are written to the grid in the background.
+// resolveRequest continues Prefetch after the beat.
+func (f *Forest) resolveRequest(err error) {
+	if err != nil {
+		f.fail(err)
+		return
+	}
+	r := &f.request
+	f.tables.stash.resolve(f.machine, r.operation, r.timestamp, r.body, f.resolvedAll)
+}
+
+// finishPrefetch ends Prefetch.
+func (f *Forest) finishPrefetch(err error) {
+	if err != nil {
+		f.fail(err)
+		return
+	}
+	f.request.done()
+}
+
+func (f *Forest) fail(err error) { f.options.Fault(fmt.Errorf("the ledger cannot be read: %w", err)) }
+
+// Commit executes a request that passed Check and was prefetched, and appends
+// the body of its reply to reply. timestamp is the request's last slot. Blocks
+// of rows that it fills are written to the grid in the background.
 func (f *Forest) Commit(operation byte, timestamp uint64, body, reply []byte) []byte {
 	reply = f.machine.Execute(ledger.Operation(operation), timestamp, body, reply)
-	f.writeFullPages()
+	f.tables.end()
 	return reply
 }

@@ -1,0 +1,98 @@
+package forest
+
+import (
+	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/lsm"
+)
+
+// put adds an entry to a tree. at is the position of the row from which it
+// follows, in the log that the tree follows from.
+func (t *trees) put(tree int, at position, key lsm.Key, value uint64) {
+	if !t.replaying {
+		t.all[tree].Put(key, value)
+	} else if at >= t.marks[tree].first() {
+		t.all[tree].Refill(key, value)
+	}
+}
+
+// remove takes an entry from a tree. at is as in put.
+func (t *trees) remove(tree int, at position, key lsm.Key) {
+	if !t.replaying {
+		t.all[tree].Remove(key)
+	} else if at >= t.marks[tree].first() {
+		t.all[tree].RefillRemove(key)
+	}
+}
+
+// index adds what follows from the row of the events log at a position. Rows
+// come in order.
+func (t *trees) index(row []byte, at position) {
+	switch rowKindOf(row) {
+	case rowTransfer:
+		t.indexTransfer(row, at)
+	case rowExpiry:
+		e := readExpiry(row)
+		t.remove(expiries, at, expiryKey(e.expiresAt, e.number))
+		t.put(expired, at, expiredKey(e.timestamp), uint64(at))
+	case rowBurnt:
+		t.put(transferIDs, at, idKey(rowID(row)), 0)
+	}
+	t.unbeaten = true
+}
+
+func (t *trees) indexTransfer(row []byte, at position) {
+	p := uint64(at)
+	t.put(transferIDs, at, idKey(rowID(row)), p)
+	t.put(accountIndex, at, accountKey(rowSlot(row, debitSide), at), onDebitSide)
+	t.put(accountIndex, at, accountKey(rowSlot(row, creditSide), at), onCreditSide)
+
+	r := readRow(row, fieldUserData128)
+	v128, v64, rest := r.next(), r.next64(), r.next()
+	f := queried{v128, v64, uint32(rest.Lo >> 32), uint32(rest.Lo), rowCode(row)}
+	t.indexFields(transfersBy, at, &f, p)
+
+	flags := rowFlags(row)
+	switch {
+	case flags&ledger.TransferPending != 0 && rest.Hi != 0:
+		pending := rowPending(row)
+		t.put(expiries, at, expiryKey(pending.expiresAt, pending.number), p)
+	case isResolution(flags):
+		if resolved := rowResolved(row); resolved.expiresAt != 0 {
+			t.remove(expiries, at, expiryKey(resolved.expiresAt, resolved.number))
+		}
+	}
+}
+
+// queried are the fields that general queries ask for.
+type queried struct {
+	userData128 ledger.Uint128
+	userData64  uint64
+	userData32  uint32
+	ledger      uint32
+	code        uint16
+}
+
+// indexFields adds the fields that are not zero to the five trees from first on.
+func (t *trees) indexFields(first int, at position, f *queried, last uint64) {
+	if !f.userData128.IsZero() {
+		t.put(first+int(byUserData128), at, wideKey(f.userData128, last), 0)
+	}
+	if f.userData64 != 0 {
+		t.put(first+int(byUserData64), at, fieldKey(f.userData64, last), 0)
+	}
+	if f.userData32 != 0 {
+		t.put(first+int(byUserData32), at, fieldKey(uint64(f.userData32), last), 0)
+	}
+	t.put(first+int(byLedger), at, fieldKey(uint64(f.ledger), last), 0)
+	t.put(first+int(byCode), at, fieldKey(uint64(f.code), last), 0)
+}
+
+// indexAccount adds what follows from the row of the accounts log at a position.
+// Rows come in order.
+func (t *trees) indexAccount(row []byte, s slot, at position) {
+	a := accountFromRow(row)
+	t.put(accountIDs, at, idKey(a.ID), uint64(s))
+	f := queried{a.UserData128, a.UserData64, a.UserData32, a.Ledger, a.Code}
+	t.indexFields(accountsBy, at, &f, uint64(s))
+	t.unbeaten = true
+}
