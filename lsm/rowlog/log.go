@@ -99,7 +99,7 @@ func New(grid Grid, config Config) *Log {
 	switch {
 	case config.Kind == 0 || config.DirectoryKind == 0:
 		panic(fmt.Sprintf("rowlog: %s has no kind of blocks", config.Name))
-	case config.RowMax < rowMin || config.RowMax > l.start(1) || l.payload > 1<<offsetBits:
+	case config.RowMax < rowMin || config.RowMax > l.start(1) || l.payload >= 1<<offsetBits:
 		panic(fmt.Sprintf("rowlog: %s has rows of %d bytes in blocks of %d", config.Name, config.RowMax, l.payload))
 	}
 	l.directory = newDirectory(l.shape)
@@ -170,14 +170,21 @@ func (l *Log) Mark() Mark { return Mark{l.End(), l.rows} }
 // the last Flush. Their positions are given again to other rows.
 func (l *Log) Truncate(m Mark) {
 	keep := m.end.number() - l.first + 1
-	if m.end > l.End() || m.end.number() <= l.flushed {
-		panic(fmt.Sprintf("rowlog: %s of %d flushed blocks is truncated to %v", l.config.Name, l.flushed, m.end))
+	if m.end > l.End() || m.end < l.kept() {
+		panic(fmt.Sprintf("rowlog: %s is truncated to %v, before %v", l.config.Name, m.end, l.kept()))
 	}
 	l.spare = append(l.spare, l.pages[keep:]...)
 	l.pages = l.pages[:keep]
 	l.data, l.base = l.newest().data, positionOf(m.end.number(), 0)
 	l.used, l.rows = m.end.offset(), m.rows
 	l.limit = min(l.start(l.partAt(l.used)+1), l.payload)
+}
+
+// kept returns the end of what the grid was given, behind which truncation must
+// stay.
+func (l *Log) kept() Position {
+	number := l.flushed + 1
+	return positionOf(number, l.page(number).used)
 }
 
 // Flush hands the blocks that are full to the grid, at the end of an op.
