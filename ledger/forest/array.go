@@ -2,6 +2,7 @@ package forest
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/ledger"
@@ -53,6 +54,125 @@ func (a *array) grow(offset uint64) {
 	}
 }
 
+// replayFrom returns the position from which on rows must be applied to what is
+// on the grid; end if none must.
+func (a *array) replayFrom(end position) position {
+	for i := range a.chunks {
+		if c := &a.chunks[i]; c.dirty {
+			end = min(end, c.since)
+		}
+	}
+	return end
+}
+
+// A checkpoint writes a sixteenth of all chunks, so that a restart applies the
+// rows since 16 checkpoints or so; but so many at least that small arrays take
+// only a few.
+const (
+	chunksWrittenMin   = 4
+	chunksWrittenShare = 16
+)
+
+// checkpoint writes some of the dirty chunks, each to another block. read is
+// called for each, and what it returns when that one is written.
+func (a *array) checkpoint(grid Grid, read func() func(error)) {
+	left := max(chunksWrittenMin, len(a.chunks)/chunksWrittenShare)
+	first := a.next
+	for i := range a.chunks {
+		n := (first + i) % len(a.chunks)
+		c := &a.chunks[n]
+		if !c.dirty {
+			continue
+		}
+		if left == 0 {
+			break
+		}
+		left--
+		a.next = (n + 1) % len(a.chunks)
+		a.write(grid, c, read())
+	}
+}
+
+func (a *array) write(grid Grid, c *chunk, done func(error)) {
+	if !c.ref.IsZero() {
+		grid.Release(c.ref.Address)
+	}
+	data := c.data
+	c.dirty, c.since = false, 0
+	grid.Write(grid.Acquire(), a.kind,
+		func(dst []byte) int { return copy(dst, data) },
+		func(ref block.Ref) {
+			c.ref = ref
+			done(nil)
+		})
+}
+
+// The state of an array, in the manifest:
+//
+//	offset size field
+//	     0    4 number of chunks
+//	     4    4 the chunk at which the next checkpoint begins
+//	     8   32 for each chunk
+//	        24  reference of its block, zero if it was never written
+//	         8  position since which it is dirty, 0 if it is not
+const (
+	arrayHeaderSize = 8
+	chunkStateSize  = block.RefSize + 8
+)
+
+// appendState appends the state to dst. It follows checkpoint and all that it
+// writes.
+func (a *array) appendState(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(a.chunks)))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(a.next))
+	for i := range a.chunks {
+		c := &a.chunks[i]
+		var ref [block.RefSize]byte
+		c.ref.Put(ref[:])
+		dst = append(dst, ref[:]...)
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(c.since))
+	}
+	return dst
+}
+
+// open makes a new array what it was at a checkpoint, but for rows that are to
+// be applied again. read is called for each chunk that is read, and what it
+// returns when that one is there.
+func (a *array) open(grid Grid, state []byte, read func() func(error)) error {
+	if len(state) < arrayHeaderSize {
+		return fmt.Errorf("%w: array of %d bytes", ErrFormat, len(state))
+	}
+	count, next := binary.LittleEndian.Uint32(state), binary.LittleEndian.Uint32(state[4:])
+	state = state[arrayHeaderSize:]
+	if uint64(len(state)) != uint64(count)*chunkStateSize || next > 0 && next >= count {
+		return fmt.Errorf("%w: array of %d chunks in %d bytes, next %d", ErrFormat, count, len(state), next)
+	}
+	a.next = int(next)
+	a.chunks = make([]chunk, count)
+	for i := range a.chunks {
+		c := &a.chunks[i]
+		c.data = make([]byte, a.chunkSize)
+		c.ref = block.RefFrom(state)
+		c.since = position(binary.LittleEndian.Uint64(state[block.RefSize:]))
+		c.dirty = c.since != 0
+		state = state[chunkStateSize:]
+		if !c.ref.IsZero() {
+			c.read(grid, read())
+		}
+	}
+	return nil
+}
+
+func (c *chunk) read(grid Grid, done func(error)) {
+	grid.Read(c.ref, func(payload []byte, err error) {
+		if err == nil && len(payload) != len(c.data) {
+			err = fmt.Errorf("%w: %v has a chunk of %d bytes, not %d", ErrFormat, c.ref.Address, len(payload), len(c.data))
+		}
+		copy(c.data, payload)
+		done(err)
+	})
+}
+
 // heads has the position of the newest row of each account in the events log, 0
 // if there is none, by slot.
 type heads struct{ array }
@@ -68,6 +188,11 @@ func (h *heads) set(s slot, p position) {
 	binary.LittleEndian.PutUint64(h.change(uint64(s)*headSize, p), uint64(p))
 }
 
+// restore is set for a row that is applied again.
+func (h *heads) restore(s slot, p position) {
+	binary.LittleEndian.PutUint64(h.array.at(uint64(s)*headSize), uint64(p))
+}
+
 // statuses has the status of each pending transfer, by number, in 2 bits. They
 // are stored as ledger.PendingStatus less one, so that 0 is open.
 type statuses struct{ array }
@@ -81,7 +206,15 @@ func (s *statuses) at(number uint64) ledger.PendingStatus {
 }
 
 func (s *statuses) set(number uint64, status ledger.PendingStatus, p position) {
-	b := s.change(number/statusesPerByte, p)
+	putStatus(s.change(number/statusesPerByte, p), number, status)
+}
+
+// restore is set for a row that is applied again.
+func (s *statuses) restore(number uint64, status ledger.PendingStatus) {
+	putStatus(s.array.at(number/statusesPerByte), number, status)
+}
+
+func putStatus(b []byte, number uint64, status ledger.PendingStatus) {
 	shift := number % statusesPerByte * 2
 	b[0] = b[0]&^(3<<shift) | byte(status-ledger.PendingOpen)<<shift
 }

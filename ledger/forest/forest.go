@@ -3,14 +3,29 @@ package forest
 import (
 	"fmt"
 
+	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/ledger"
 	"github.com/ledgerd/ledgerd/lsm"
 	"github.com/ledgerd/ledgerd/lsm/rowlog"
 )
 
 // Grid is where the forest keeps its state: numbered blocks of one size, each
-// written once. See lsm.Grid for the contract.
-type Grid interface{ lsm.Grid }
+// written once. The contract is that of lsm.Grid.
+type Grid interface {
+	lsm.Grid
+	Streams
+}
+
+// Streams is the side of a Grid that keeps more than a block.
+type Streams interface {
+	// WriteStream writes bytes into a chain of blocks, named by its head. The
+	// content must not change until done.
+	WriteStream(kind uint8, content []byte, done func(head block.Ref))
+	// ReadStream reads what WriteStream wrote; the content is the caller's.
+	ReadStream(head block.Ref, done func(content []byte, err error))
+	// ReleaseStream releases all blocks of a stream.
+	ReleaseStream(head block.Ref)
+}
 
 // Options are the shape and the budgets of a forest. The zero value of a field
 // stands for its default.
@@ -64,15 +79,17 @@ func (o Options) withDefaults() Options {
 // live on the grid. Its methods are those that the replica expects of a state
 // machine; one goroutine calls them.
 type Forest struct {
-	tables  *tables
-	grid    Grid
-	options Options
-	machine *ledger.Machine
+	tables   *tables
+	grid     Grid
+	options  Options
+	machine  *ledger.Machine
+	resolver *resolver
 
-	request     request // that is being prefetched
-	beaten      func(error)
-	resolvedAll func(error)
-	root        root // of the last checkpoint
+	request  request // that is being prefetched
+	beaten   func(error)
+	resolved func(error)
+	root     root   // of the last checkpoint
+	manifest []byte // of the last checkpoint
 }
 
 // request is what Prefetch was asked for.
@@ -90,7 +107,8 @@ func New(grid Grid, workers lsm.Workers, options Options) *Forest {
 	f := &Forest{grid: grid, options: options}
 	f.tables = newTables(grid, workers, options)
 	f.machine = ledger.NewMachine(f.tables)
-	f.beaten, f.resolvedAll = f.resolveRequest, f.finishPrefetch
+	f.resolver = newResolver(f.tables, f.machine)
+	f.beaten, f.resolved = f.resolveRequest, f.finishPrefetch
 	return f
 }
 
@@ -111,7 +129,7 @@ func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
 		cache:      newCache(o.AccountsSize),
 		nextExpiry: noExpiry,
 	}
-	t.stash.init(t)
+	t.visitAccount, t.visitEvent = t.indexAccount, t.indexEvent
 	return t
 }
 
@@ -135,7 +153,7 @@ func (f *Forest) Prefetch(operation byte, timestamp uint64, body []byte, done fu
 	t.cache.evict()
 	t.begin()
 	if t.trees.unbeaten {
-		t.trees.endBeat(f.beaten)
+		t.trees.endBeat(t.began.accounts, t.began.events, f.beaten)
 		return
 	}
 	f.beaten(nil)
@@ -148,7 +166,7 @@ func (f *Forest) resolveRequest(err error) {
 		return
 	}
 	r := &f.request
-	f.tables.stash.resolve(f.machine, r.operation, r.timestamp, r.body, f.resolvedAll)
+	f.resolver.resolve(r.operation, r.timestamp, r.body, f.resolved)
 }
 
 // finishPrefetch ends Prefetch.

@@ -64,7 +64,7 @@ func (t *tables) RollbackScope() {
 		t.account(s.touched[i].ref).Account = s.touched[i].before
 	}
 	for _, number := range s.resolved {
-		t.statuses.set(number, ledger.PendingOpen, t.began)
+		t.statuses.set(number, ledger.PendingOpen, t.began.events)
 	}
 	for n := t.slots(); n > s.slots; n-- {
 		t.cache.remove(n - 1)

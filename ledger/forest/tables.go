@@ -38,7 +38,7 @@ type tables struct {
 
 	// What follows concerns the request at hand.
 
-	began    position       // the end of the events log before it
+	began    ends           // where the logs ended before it
 	stash    stash          // what Prefetch found of transfers, and the answers to queries
 	batch    batch          // transfers that were created, and burnt ids
 	found    []foundPending // pending transfers that were asked for, by ref
@@ -47,7 +47,12 @@ type tables struct {
 	row      newRow // scratch
 	burnt    newRow // scratch
 	expected expected
+
+	visitAccount, visitEvent func(position, []byte) bool // made once
 }
+
+// ends are where the logs end.
+type ends struct{ accounts, events position }
 
 // foundPending is what there is to know of a pending transfer by its ref.
 type foundPending struct {
@@ -63,7 +68,40 @@ const foundOther ledger.TransferRef = 1 << 63
 func (t *tables) begin() {
 	t.batch.truncate(0)
 	t.found = t.found[:0]
-	t.began = t.events.End()
+	t.began = ends{t.accounts.End(), t.events.End()}
+}
+
+// end brings trees and heads up to date with the rows that the request has
+// added, and hands full blocks of rows to the grid.
+func (t *tables) end() {
+	t.accounts.Scan(t.began.accounts, t.accounts.End(), false, t.visitAccount, inMemory)
+	t.events.Scan(t.began.events, t.events.End(), false, t.visitEvent, inMemory)
+	t.accounts.Flush()
+	t.events.Flush()
+}
+
+// inMemory is what a scan of the request's own rows is done with: they are in
+// memory, so that it never waits or fails.
+func inMemory(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func (t *tables) indexAccount(at position, row []byte) bool {
+	t.trees.indexAccount(row, t.slotAt(at), at)
+	t.trees.unbeaten = true
+	return true
+}
+
+func (t *tables) indexEvent(at position, row []byte) bool {
+	if rowKindOf(row) != rowBurnt {
+		t.heads.set(rowSlot(row, debitSide), at)
+		t.heads.set(rowSlot(row, creditSide), at)
+	}
+	t.trees.index(row, at)
+	t.trees.unbeaten = true
+	return true
 }
 
 // slots returns how many accounts there are.
@@ -73,6 +111,9 @@ func (t *tables) slots() slot { return slot(t.accounts.Rows()) }
 func (t *tables) accountAt(s slot) position {
 	return t.accounts.PositionOf(uint64(s), accountRowSize)
 }
+
+// slotAt is the reverse of accountAt.
+func (t *tables) slotAt(p position) slot { return slot(t.accounts.NumberOf(p, accountRowSize)) }
 
 // FindAccount implements ledger.Accounts. The ref is the frame.
 func (t *tables) FindAccount(id ledger.Uint128) (ledger.AccountRef, *ledger.Account) {
@@ -235,7 +276,7 @@ func (t *tables) ResolvePending(ref ledger.TransferRef, status ledger.PendingSta
 	if t.statuses.at(number) != ledger.PendingOpen {
 		panic("forest: a pending transfer is resolved twice")
 	}
-	t.statuses.set(number, status, t.began)
+	t.statuses.set(number, status, t.began.events)
 	if t.scope.open {
 		t.scope.resolved = append(t.scope.resolved, number)
 	}

@@ -55,22 +55,14 @@ const (
 type trees struct {
 	all [treeCount]*lsm.Tree
 
-	// marks are where the rows begin, in the log that the tree follows from, of
-	// which entries may not be in tables yet.
-	marks [treeCount]treeMarks
 	// unbeaten says that entries were put since the last beat.
 	unbeaten bool
 	// replaying says that entries are put again that were put before a
-	// checkpoint: only where they are not in tables.
+	// checkpoint: only where they are not in tables, from the tree's mark on.
 	replaying bool
+	marks     [treeCount]position
 
 	beat beat
-}
-
-// treeMarks are positions in the log that a tree follows from.
-type treeMarks struct {
-	frozen position // where the rows of the frozen memtable begin, 0 if there is none
-	active position // the same of the active one
 }
 
 func idKey(id ledger.Uint128) lsm.Key                   { return lsm.Key{id.Hi, id.Lo} }
@@ -84,19 +76,19 @@ func fieldKey(value uint64, last uint64) lsm.Key        { return lsm.Key{value, 
 var treeShapes = [treeCount]lsm.Config{
 	transferIDs:                 {Name: "transfer ids", Words: 2, Filter: true},
 	accountIDs:                  {Name: "account ids", Words: 2, Filter: true},
-	accountIndex:                {Name: "transfers by account", Words: 2},
+	accountIndex:                {Name: "transfers by account", Words: 2, Tiered: true},
 	expiries:                    {Name: "expiries", Words: 2, Set: true},
-	expired:                     {Name: "expired", Words: 1},
-	transfersBy + byUserData128: {Name: "transfers by user_data_128", Words: 3},
-	transfersBy + byUserData64:  {Name: "transfers by user_data_64", Words: 2},
-	transfersBy + byUserData32:  {Name: "transfers by user_data_32", Words: 2},
-	transfersBy + byLedger:      {Name: "transfers by ledger", Words: 2},
-	transfersBy + byCode:        {Name: "transfers by code", Words: 2},
-	accountsBy + byUserData128:  {Name: "accounts by user_data_128", Words: 3},
-	accountsBy + byUserData64:   {Name: "accounts by user_data_64", Words: 2},
-	accountsBy + byUserData32:   {Name: "accounts by user_data_32", Words: 2},
-	accountsBy + byLedger:       {Name: "accounts by ledger", Words: 2},
-	accountsBy + byCode:         {Name: "accounts by code", Words: 2},
+	expired:                     {Name: "expired", Words: 1, Tiered: true},
+	transfersBy + byUserData128: {Name: "transfers by user_data_128", Words: 3, Tiered: true},
+	transfersBy + byUserData64:  {Name: "transfers by user_data_64", Words: 2, Tiered: true},
+	transfersBy + byUserData32:  {Name: "transfers by user_data_32", Words: 2, Tiered: true},
+	transfersBy + byLedger:      {Name: "transfers by ledger", Words: 2, Tiered: true},
+	transfersBy + byCode:        {Name: "transfers by code", Words: 2, Tiered: true},
+	accountsBy + byUserData128:  {Name: "accounts by user_data_128", Words: 3, Tiered: true},
+	accountsBy + byUserData64:   {Name: "accounts by user_data_64", Words: 2, Tiered: true},
+	accountsBy + byUserData32:   {Name: "accounts by user_data_32", Words: 2, Tiered: true},
+	accountsBy + byLedger:       {Name: "accounts by ledger", Words: 2, Tiered: true},
+	accountsBy + byCode:         {Name: "accounts by code", Words: 2, Tiered: true},
 }
 
 // followsAccounts reports whether a tree follows from the accounts log, and not
@@ -116,8 +108,62 @@ func newTrees(grid Grid, workers lsm.Workers, o Options) *trees {
 		}
 		t.all[n] = lsm.New(grid, workers, c)
 	}
-	t.beat.trees = t
-	t.beat.next = treeCount
-	t.beat.done = t.beat.treeDone
+	t.beat.init(t)
 	return t
+}
+
+// endBeat ends the beat of all trees, one after the other: so the order in which
+// they acquire blocks does not depend on what takes how long. The rows from
+// accounts and events on, in their logs, are those of the next beat.
+func (t *trees) endBeat(accounts, events position, done func(error)) {
+	t.unbeaten = false
+	b := &t.beat
+	b.accounts, b.events, b.next, b.done = accounts, events, 0, done
+	b.run()
+}
+
+// beat is a beat of all trees on its way.
+type beat struct {
+	trees            *trees
+	accounts, events position
+	next             int // tree
+	done             func(error)
+
+	// running says that the tree at hand was called and has not returned yet.
+	running, ended bool
+	treeDone       func(error) // what a tree calls, made once
+}
+
+func (b *beat) init(t *trees) {
+	b.trees = t
+	b.treeDone = func(err error) {
+		if err != nil {
+			b.next = treeCount
+			b.done(err)
+			return
+		}
+		b.ended = true
+		if !b.running {
+			b.run()
+		}
+	}
+}
+
+// run goes on until it has to wait for a tree.
+func (b *beat) run() {
+	for b.next < treeCount {
+		mark := b.events
+		if followsAccounts(b.next) {
+			mark = b.accounts
+		}
+		tree := b.trees.all[b.next]
+		b.next++
+		b.running, b.ended = true, false
+		tree.Beat(uint64(mark), b.treeDone)
+		b.running = false
+		if !b.ended {
+			return
+		}
+	}
+	b.done(nil)
 }

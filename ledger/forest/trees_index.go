@@ -10,7 +10,7 @@ import (
 func (t *trees) put(tree int, at position, key lsm.Key, value uint64) {
 	if !t.replaying {
 		t.all[tree].Put(key, value)
-	} else if at >= t.marks[tree].first() {
+	} else if at >= t.marks[tree] {
 		t.all[tree].Refill(key, value)
 	}
 }
@@ -19,7 +19,7 @@ func (t *trees) put(tree int, at position, key lsm.Key, value uint64) {
 func (t *trees) remove(tree int, at position, key lsm.Key) {
 	if !t.replaying {
 		t.all[tree].Remove(key)
-	} else if at >= t.marks[tree].first() {
+	} else if at >= t.marks[tree] {
 		t.all[tree].RefillRemove(key)
 	}
 }
@@ -37,7 +37,6 @@ func (t *trees) index(row []byte, at position) {
 	case rowBurnt:
 		t.put(transferIDs, at, idKey(rowID(row)), 0)
 	}
-	t.unbeaten = true
 }
 
 func (t *trees) indexTransfer(row []byte, at position) {
@@ -94,5 +93,4 @@ func (t *trees) indexAccount(row []byte, s slot, at position) {
 	t.put(accountIDs, at, idKey(a.ID), uint64(s))
 	f := queried{a.UserData128, a.UserData64, a.UserData32, a.Ledger, a.Code}
 	t.indexFields(accountsBy, at, &f, uint64(s))
-	t.unbeaten = true
 }
