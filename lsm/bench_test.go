@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/vsr/grid"
 )
@@ -147,6 +146,7 @@ func BenchmarkMerge(b *testing.B) {
 func BenchmarkLookupAbsent(b *testing.B) {
 	t := New(&fakeGrid{}, nil, benchConfig(true))
 	rng := rand.New(rand.NewPCG(1, 2))
+	var v version
 	for range 10 {
 		w := work{tools: newTools(t.tables)}
 		for range MemtableEntriesDefault {
@@ -157,8 +157,9 @@ func BenchmarkLookupAbsent(b *testing.B) {
 		for _, image := range w.images {
 			r = append(r, whole(&sortedTable{first: image.Index.First(), last: image.Index.Last, index: &image.Index, image: image, entries: 1}))
 		}
-		t.version.runs = append(t.version.runs, r)
+		v.levels[0] = append(v.levels[0], r)
 	}
+	t.adoptVersion(v)
 	keys := make([]Key, 8190)
 	for i := range keys {
 		keys[i] = Key{rng.Uint64(), rng.Uint64()}
@@ -276,7 +277,7 @@ func (y *yard) wait(done *bool) {
 
 func (y *yard) checkpoint() {
 	done := false
-	y.tree.Checkpoint(func(_ block.Ref, err error) { done = err == nil })
+	y.tree.Checkpoint(func(err error) { done = err == nil })
 	y.wait(&done)
 	done = false
 	y.grid.Checkpoint(func(grid.State) { done = true })
@@ -328,7 +329,7 @@ func benchmarkTree(b *testing.B, tr traffic, n int) {
 		}
 		put += time.Since(start)
 		done = false
-		y.tree.Beat(func(err error) { done = err == nil })
+		y.tree.Beat(uint64(i), func(err error) { done = err == nil })
 		y.wait(&done)
 		y.step(false)
 		if i/len(keys)%40 == 39 {
@@ -345,14 +346,11 @@ func benchmarkTree(b *testing.B, tr traffic, n int) {
 	b.ReportMetric(float64(y.worst.Microseconds())/1000, "worst-wait-ms")
 	b.ReportMetric(float64(y.grid.BlocksAcquired())*256*1024/float64(n), "B/entry")
 	b.ReportMetric(float64(y.written)/float64(n), "written-B/entry")
-	var shape []int
-	for i := range y.tree.version.runs {
-		shape = append(shape, len(y.tree.version.runs[i]))
-	}
 	levels := ""
-	for i := 1; i <= y.tree.version.levelsInUse(); i++ {
-		r := y.tree.version.levels[i]
-		levels += fmt.Sprintf(" %d tables %d entries;", len(r), r.entries())
+	for i, runs := range y.tree.version.levels {
+		for _, r := range runs {
+			levels += fmt.Sprintf(" %d:%d/%d", i, r.entries(), len(r))
+		}
 	}
-	b.Logf("runs %v;%s %d moved", shape, levels, y.tree.moved)
+	b.Logf("level:entries/tables%s, %d moved", levels, y.tree.moved)
 }

@@ -54,14 +54,8 @@ func (t *Tree) newCursor(start Key, descending bool) *cursor {
 			c.sources = append(c.sources, place{entries: m.entries, order: m.runs[i]})
 		}
 	}
-	for n := 0; ; n++ {
-		r, ok := t.version.at(n)
-		if !ok {
-			break
-		}
-		if len(r) > 0 {
-			c.sources = append(c.sources, place{parts: r, part: -1})
-		}
+	for _, r := range t.version.order {
+		c.sources = append(c.sources, place{parts: r, part: -1})
 	}
 	for i := range c.sources {
 		c.sources[i].target = start

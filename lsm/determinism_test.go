@@ -40,7 +40,7 @@ func play(t *testing.T, seed, timing uint64, config Config, load int, crash bool
 		if err := w.checkpoint(); err != nil {
 			t.Fatal(err)
 		}
-		snapshots = append(snapshots, snapshot{fmt.Sprintf("%v %x", w.root, w.state), w.image()})
+		snapshots = append(snapshots, snapshot{fmt.Sprintf("%x %x", w.root, w.state), w.image()})
 	}
 	return snapshots
 }

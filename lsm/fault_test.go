@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/vsr/faultdisk"
 	"github.com/ledgerd/ledgerd/vsr/grid"
@@ -17,16 +16,7 @@ import (
 // returns the first error; without one all answers were right.
 func (l *workload) probe(w *world) error {
 	w.build()
-	done, err := false, error(nil)
-	w.grid.Open(w.state, func(e error) { done, err = true, e })
-	w.wait(&done)
-	if err != nil {
-		return errFreeSet
-	}
-	done = false
-	w.tree.Open(w.root, func(e error) { done, err = true, e })
-	w.wait(&done)
-	if err != nil {
+	if err := w.open(); err != nil {
 		return err
 	}
 	var keys []Key
@@ -52,15 +42,15 @@ func (l *workload) probe(w *world) error {
 		}
 	}
 	for i := range uint64(2 * l.config.MemtableEntries) {
-		w.tree.Put(Key{i << 38, 9}, 1)
+		w.put(Key{i << 38, 9}, 1)
 		if i%16 == 15 {
 			if err := w.beat(); err != nil {
 				return err
 			}
 		}
 	}
-	done = false // nothing stays on its way
-	w.tree.Checkpoint(func(_ block.Ref, e error) { done, err = true, e })
+	done, err := false, error(nil)
+	w.tree.Checkpoint(func(e error) { done, err = true, e })
 	w.wait(&done)
 	return err
 }
@@ -178,11 +168,7 @@ func TestOpenOfSomethingElse(t *testing.T) {
 		other := w.config
 		change(&other)
 		tree := New(w.grid, w, other)
-		var err error
-		done := false
-		tree.Open(w.root, func(e error) { done, err = true, e })
-		w.wait(&done)
-		if !errors.Is(err, ErrManifest) {
+		if err := tree.Open(w.root); !errors.Is(err, ErrManifest) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -193,23 +179,29 @@ func FuzzManifest(f *testing.F) {
 	config.MemtableEntries, config.BeatEntries = 32, 8
 	w := newWorld(nil, 0, config)
 	for i := range uint64(400) {
-		w.tree.Put(Key{i % 7, i}, i)
+		w.put(Key{i % 7, i}, i)
 		if i%8 == 7 {
-			w.tree.Beat(func(error) {})
+			w.tree.Beat(uint64(len(w.log)), func(error) {})
 			for w.step() {
 			}
 		}
 	}
-	f.Add(w.tree.encode())
+	f.Add(w.tree.encode(nil))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		tree := New(w.grid, w, config)
-		if err := tree.decode(content); err != nil {
+		if err := tree.Open(content); err != nil {
 			if !errors.Is(err, ErrManifest) {
 				t.Fatal(err)
 			}
 			return
 		}
-		if again := tree.encode(); string(again) != string(content) {
+		for tree.frozen != nil && len(tree.frozen.entries) < tree.opened.frozen || len(tree.active.entries) < tree.opened.active {
+			tree.Refill(Key{1}, 1)
+		}
+		if err := tree.Refilled(); err != nil {
+			t.Fatal(err)
+		}
+		if again := tree.encode(nil); string(again) != string(content) {
 			t.Fatal("two encodings of one manifest")
 		}
 	})

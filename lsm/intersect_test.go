@@ -20,12 +20,12 @@ func TestIntersect(t *testing.T) {
 		for position := uint64(1); position < 3000; position++ {
 			for kind := range uint64(3) {
 				key := Key{kind, rng.Uint64N(2 + 3*kind), position}
-				w.tree.Put(key, 0)
+				w.put(key, 0)
 				all.put(key, 0)
 			}
 			if rng.IntN(3) == 0 {
 				key := all[rng.IntN(len(all))].Key
-				w.tree.Remove(key)
+				w.remove(key)
 				all.remove(key)
 			}
 			if position%4 == 0 {
@@ -91,9 +91,9 @@ func TestIntersectReadsLittle(t *testing.T) {
 	w := newWorld(t, 0, config)
 	const n = 20_000
 	for position := uint64(1); position <= n; position++ {
-		w.tree.Put(Key{0, 7, position}, 0)
+		w.put(Key{0, 7, position}, 0)
 		if position%(n/10) == 0 {
-			w.tree.Put(Key{1, 9, position}, 0)
+			w.put(Key{1, 9, position}, 0)
 		}
 		if position%32 == 0 {
 			if err := w.beat(); err != nil {

@@ -98,11 +98,10 @@ func (t *Tree) idleLookup() *lookup {
 // run goes on until it has to wait.
 func (l *lookup) run() {
 	for l.readPages() && l.err == nil && len(l.unresolved) > 0 {
-		r, ok := l.version.at(l.stage)
-		if !ok {
+		if l.stage == len(l.version.order) {
 			break
 		}
-		if len(r) > 0 && !l.collect(r) {
+		if !l.collect(l.version.order[l.stage]) {
 			return
 		}
 		l.stage++
@@ -232,7 +231,7 @@ func (l *lookup) readPages() bool {
 			l.next++
 		}
 		group := l.pages[first:l.next]
-		r, _ := l.version.at(l.stage - 1)
+		r := l.version.order[l.stage-1]
 		s := r[w.part].sortedTable
 		l.inFlight++
 		l.tree.readPage(s, int(w.page), func(data []byte, err error) {

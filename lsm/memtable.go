@@ -17,6 +17,7 @@ import (
 //     entries of each key, and at least half of its slots are empty.
 type memtable struct {
 	entries []Entry  // up to its capacity
+	mark    uint64   // of the Beat after which it begins
 	slots   []uint64 // 0, or lower half of the hash << 32 | number + 1
 	shift   uint     // of a hash to its slot
 	hashed  int

@@ -28,11 +28,15 @@ package lsm
 // the whole turn.
 
 // creditMax is how much merging may be put off, in entries.
-func (t *Tree) creditMax() int { return 4 * t.jobEntries() }
+func (t *Tree) creditMax() int { return 8 * t.config.MemtableEntries }
 
 // grant adds the credit of entries inserted.
 func (t *Tree) grant(inserted int) {
-	t.credit += inserted * (growth + 2) * t.version.levelsInUse()
+	rate := (growth + 2) * t.version.levelsInUse()
+	if t.config.Tiered {
+		rate = t.version.levelsInUse() + 1
+	}
+	t.credit += inserted * rate
 }
 
 // due reports whether the merge at hand must be admitted now.

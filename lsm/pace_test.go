@@ -38,7 +38,7 @@ func TestPace(t *testing.T) {
 			size := 1 + rng.IntN(config.BeatEntries)
 			for range size {
 				n++
-				w.tree.Put(p.key(rng, n), 1)
+				w.put(p.key(rng, n), 1)
 			}
 			before := w.tree.credit + size*(growth+2)*w.tree.version.levelsInUse()
 			if err := w.beat(); err != nil {
@@ -47,9 +47,9 @@ func TestPace(t *testing.T) {
 			if before > w.tree.credit && w.tree.merge != nil {
 				merged += before - w.tree.credit
 			}
-			runs, credit = max(runs, len(w.tree.version.runs)), max(credit, w.tree.credit)
+			runs, credit = max(runs, len(w.tree.version.levels[0])), max(credit, w.tree.credit)
 			for i := 1; i < levelsMax-1; i++ {
-				over = max(over, float64(w.tree.version.levels[i].entries())/float64(w.tree.capacity(i)))
+				over = max(over, float64(w.tree.version.entries(i))/float64(w.tree.capacity(i)))
 			}
 			if n%5000 < size {
 				if err := w.checkpoint(); err != nil {

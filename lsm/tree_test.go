@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-
-	"github.com/ledgerd/ledgerd/internal/block"
 )
 
 // workload makes the operations of a test: what keys, and how often which.
@@ -29,7 +27,7 @@ func (l *workload) op(t *testing.T, w *world) {
 			if l.config.Set || l.rng.IntN(2) == 0 {
 				key = l.twin[l.rng.IntN(len(l.twin))].Key
 			}
-			w.tree.Remove(key)
+			w.remove(key)
 			l.twin.remove(key)
 			continue
 		}
@@ -39,7 +37,7 @@ func (l *workload) op(t *testing.T, w *world) {
 				continue
 			}
 		}
-		w.tree.Put(key, value)
+		w.put(key, value)
 		l.twin.put(key, value)
 	}
 	if err := w.beat(); err != nil {
@@ -148,7 +146,7 @@ func TestAgainstTwin(t *testing.T) {
 						saved, savedN = slices.Clone(l.twin), l.n
 					case 2, 3:
 						if rng.IntN(2) == 0 { // on the way to a checkpoint that will not be
-							w.tree.Checkpoint(func(block.Ref, error) {})
+							w.tree.Checkpoint(func(error) {})
 							for range rng.IntN(30) {
 								w.step()
 							}

@@ -19,7 +19,7 @@ import (
 // The index, with keys of w words:
 //
 //	offset  size  field
-//	     0     2  version: 1
+//	     0     2  version: 2
 //	     2     1  w, 1..3
 //	     3     1  reserved, 0
 //	     4     4  entries, not 0
@@ -27,7 +27,9 @@ import (
 //	    12     4  pages, not 0
 //	    16     4  blocks before the root
 //	    20     4  lines of the filter, 0 if there is none
-//	    24    8w  last key
+//	    24     8  least last word of a key
+//	    32     8  greatest last word
+//	    40    8w  last key
 //	           24 for each block before the root: its reference
 //	      8w + 16 for each page, in order:
 //	               8w  first key
@@ -38,8 +40,8 @@ import (
 //	                4  offset in the block's payload
 //	           64 for each line of the filter: see Filter
 const (
-	indexVersion    = 1
-	indexHeaderSize = 24
+	indexVersion    = 2
+	indexHeaderSize = 40
 	rootFooterSize  = 4
 	// blocksMax bounds the blocks of a table, whose numbers have two bytes.
 	blocksMax = 1 << 12
@@ -50,6 +52,7 @@ type Index struct {
 	Words      int
 	Entries    int
 	Tombstones int
+	Low, High  uint64 // least and greatest last word of a key
 	Last       Key
 	Pages      []PageRef
 	Blocks     []block.Ref // without the root
@@ -90,6 +93,8 @@ func (x *Index) AppendRoot(b []byte) []byte {
 	for _, n := range [...]int{x.Entries, x.Tombstones, len(x.Pages), len(x.Blocks), len(x.Filter) / filterLineWords} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(n))
 	}
+	b = binary.LittleEndian.AppendUint64(b, x.Low)
+	b = binary.LittleEndian.AppendUint64(b, x.High)
 	b = appendKey(b, x.Last, x.Words)
 	for i := range x.Blocks {
 		var ref [block.RefSize]byte
@@ -146,6 +151,7 @@ func DecodeRoot(payload []byte) (*Index, error) {
 		indexSize(x.Words, pages, blocks, lines) != len(b)+rootFooterSize:
 		return nil, fmt.Errorf("%w: index of %d bytes has %d pages, %d blocks, %d lines", ErrFormat, len(b), pages, blocks, lines)
 	}
+	x.Low, x.High = binary.LittleEndian.Uint64(b[24:]), binary.LittleEndian.Uint64(b[32:])
 	b = b[indexHeaderSize:]
 	x.Last, b = takeKey(b, x.Words)
 	x.Blocks = make([]block.Ref, blocks)
