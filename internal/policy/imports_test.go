@@ -30,7 +30,7 @@ const mayImport = `
 	cmd/ledgersim        sim
 
 	ledger               leaf
-	ledger/forest        ledger leaf
+	ledger/forest        ledger lsm lsm/rowlog leaf
 	lsm                  lsm/table leaf
 	lsm/rowlog           leaf
 	lsm/table            leaf
@@ -109,7 +109,7 @@ var growing = []string{
 const libraries = `
 	github.com/HdrHistogram/hdrhistogram-go   bench cmd/ledgerctl
 	github.com/anishathalye/porcupine         test
-	github.com/cespare/xxhash/v2              lsm/rowlog lsm/table vsr/grid
+	github.com/cespare/xxhash/v2              lsm/rowlog lsm/table vsr/grid test
 	github.com/cockroachdb/datadriven         test
 	github.com/klauspost/compress             internal/cases internal/cases/* internal/vectors internal/vectors/*
 	github.com/olekukonko/tablewriter         internal/command cmd/ledgerctl
