@@ -14,7 +14,8 @@ func TestIntersect(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		config := testConfig(3)
-		config.MemtableEntries, config.BeatEntries, config.Set = 64, 16, true
+		config.MemtableEntries, config.BeatEntries = 64, 16
+		config.Set, config.Tiered = seed%2 == 0, seed%2 == 1
 		w := newWorld(t, seed, config)
 		all := twin(nil)
 		for position := uint64(1); position < 3000; position++ {
@@ -23,7 +24,7 @@ func TestIntersect(t *testing.T) {
 				w.put(key, 0)
 				all.put(key, 0)
 			}
-			if rng.IntN(3) == 0 {
+			if config.Set && rng.IntN(3) == 0 {
 				key := all[rng.IntN(len(all))].Key
 				w.remove(key)
 				all.remove(key)
@@ -86,8 +87,14 @@ func naive(all twin, conditions []Condition, p Positions, limit int) (positions 
 // What is common is skipped: a condition with ten matches and one that all
 // positions meet cost a few pages.
 func TestIntersectReadsLittle(t *testing.T) {
+	for _, tiered := range []bool{false, true} {
+		intersectReadsLittle(t, tiered)
+	}
+}
+
+func intersectReadsLittle(t *testing.T, tiered bool) {
 	config := testConfig(3)
-	config.Set = true
+	config.Tiered = tiered
 	w := newWorld(t, 0, config)
 	const n = 20_000
 	for position := uint64(1); position <= n; position++ {

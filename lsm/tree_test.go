@@ -70,6 +70,11 @@ func (l *workload) check(t *testing.T, w *world) {
 	if r.Max.Less(r.Min) && l.rng.IntN(4) > 0 {
 		r.Min, r.Max = r.Max, r.Min
 	}
+	if last := l.config.Words - 1; l.rng.IntN(2) == 0 { // one prefix
+		r.Max = r.Min
+		r.Min[last] = l.rng.Uint64N(r.Max[last] + 1)
+		r.Max[last] += l.rng.Uint64N(uint64(l.n) + 1)
+	}
 	limit := 1 + l.rng.IntN(200)
 	if l.rng.IntN(20) == 0 {
 		r.Min, r.Max, limit = Key{}, Key{1 << 63, 1 << 63, 1 << 63}, 1<<30
@@ -107,6 +112,14 @@ var workloads = []struct {
 	{"three words", func(c *Config) { c.Words = 3 }, func(rng *rand.Rand, n int) Key {
 		return Key{rng.Uint64N(3), rng.Uint64N(3), uint64(n)}
 	}, 1},
+	{"tiered", func(c *Config) { c.Tiered = true }, slotted, 0},
+	{"tiered, many prefixes", func(c *Config) { c.Tiered = true }, func(rng *rand.Rand, n int) Key {
+		return Key{rng.Uint64N(1000), uint64(n)}
+	}, 0},
+	{"tiered, three words", func(c *Config) { c.Tiered, c.Words = true, 3 }, func(rng *rand.Rand, n int) Key {
+		return Key{rng.Uint64N(3), rng.Uint64N(3), uint64(n)}
+	}, 0},
+	{"tiered, one prefix", func(c *Config) { c.Tiered = true }, func(_ *rand.Rand, n int) Key { return Key{7, uint64(n)} }, 0},
 }
 
 // seeds returns how many seeds to try: n, or LSM_SEEDS.

@@ -2,6 +2,7 @@ package rowlog
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -64,6 +65,20 @@ func (d *directory) append(s shape, data []byte) {
 		sum := xxhash.Sum64(data[s.start(part):s.start(part+1)])
 		binary.LittleEndian.PutUint64(e[entryHeaderSize+8*part:], sum)
 	}
+}
+
+// validate checks what was read: every block has its reference, and the stamps
+// ascend.
+func (d *directory) validate() error {
+	last := uint64(0)
+	for number := 1; number <= d.entries; number++ {
+		stamp := d.stamp(number)
+		if d.ref(number).IsZero() || stamp < last {
+			return fmt.Errorf("%w: the directory's entry for its block %d makes no sense", ErrState, number)
+		}
+		last = stamp
+	}
+	return nil
 }
 
 // full returns how many chunks are full.

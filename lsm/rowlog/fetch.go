@@ -5,6 +5,8 @@ import "slices"
 const (
 	// fetchReadsMax is how many parts one Fetch reads at a time.
 	fetchReadsMax = 256
+	// fetchBatch is how many rows in memory are touched before one is visited.
+	fetchBatch = 16
 	// fetchMax is how many positions one Fetch may have.
 	fetchMax       = 1 << fetchIndexBits
 	fetchIndexBits = 24
@@ -22,6 +24,7 @@ type fetch struct {
 	idle     []*fetchRead
 	inFlight int
 	err      error
+	touched  byte // means nothing
 }
 
 // fetchRead is the read of one part, in which group is. It is used again.
@@ -42,16 +45,34 @@ func (l *Log) Fetch(positions []Position, visit func(i int, row []byte), done fu
 	}
 	f := l.idleFetch()
 	f.positions, f.visit, f.done = positions, visit, done
-	for i, p := range positions {
-		place := l.place(p)
-		if part, ok := l.part(place); ok {
-			visit(i, l.cut(p, part, place))
-		} else {
-			f.missing = append(f.missing, uint64(place)<<fetchIndexBits|uint64(i))
-		}
+	for first := 0; first < len(positions); first += fetchBatch {
+		f.visitInMemory(first, min(first+fetchBatch, len(positions)))
 	}
 	slices.Sort(f.missing)
 	f.run()
+}
+
+// visitInMemory visits those of a few positions whose rows are in memory, and
+// puts down the others. It touches all of the rows before it visits the first,
+// so that the processor waits for them at the same time.
+func (f *fetch) visitInMemory(first, end int) {
+	l := f.log
+	var rests [fetchBatch][]byte
+	for i, p := range f.positions[first:end] {
+		place := l.place(p)
+		part, ok := l.part(place)
+		if !ok {
+			f.missing = append(f.missing, uint64(place)<<fetchIndexBits|uint64(first+i))
+			continue
+		}
+		rests[i] = l.rest(p, part, place)
+		f.touched += rests[i][0]
+	}
+	for i, rest := range rests[:end-first] {
+		if rest != nil {
+			f.visit(first+i, l.cut(rest))
+		}
+	}
 }
 
 // idleFetch returns an empty fetch, mostly one that was used before.
@@ -106,7 +127,7 @@ func (r *fetchRead) complete(part []byte, err error) {
 			break
 		}
 		i := int(m % fetchMax)
-		f.visit(i, f.log.cut(f.positions[i], part, int(m>>fetchIndexBits)))
+		f.visit(i, f.log.cut(f.log.rest(f.positions[i], part, int(m>>fetchIndexBits))))
 	}
 	f.inFlight--
 	f.idle = append(f.idle, r)

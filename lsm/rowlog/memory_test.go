@@ -13,6 +13,7 @@ import (
 type ram struct {
 	bytes   []byte
 	waiting []*blockio.Request
+	forgets bool // what is written
 }
 
 func (r *ram) Submit(q *blockio.Request) { r.waiting = append(r.waiting, q) }
@@ -21,11 +22,11 @@ func (r *ram) Submit(q *blockio.Request) { r.waiting = append(r.waiting, q) }
 func (r *ram) run() {
 	for n := 0; n < len(r.waiting); n++ {
 		q := r.waiting[n]
-		at := r.bytes[q.Offset:][:len(q.Buf)]
-		if q.Kind == blockio.Write {
-			copy(at, q.Buf)
-		} else {
-			copy(q.Buf, at)
+		switch {
+		case q.Kind == blockio.Read:
+			copy(q.Buf, r.bytes[q.Offset:])
+		case !r.forgets:
+			copy(r.bytes[q.Offset:], q.Buf)
 		}
 		q.Done(q)
 	}

@@ -139,15 +139,23 @@ func (l *Log) Row(p Position) (row []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	return l.cut(p, part, place), true
+	return l.cut(l.rest(p, part, place)), true
 }
 
-// cut returns the row at a position that is in a part.
-func (l *Log) cut(p Position, part []byte, place int) []byte {
-	rest := part[p.offset()-l.start(place%l.parts):]
+// rest returns what there is of a part from a position in it on.
+func (l *Log) rest(p Position, part []byte, place int) []byte {
+	at := p.offset() - l.start(place%l.parts)
+	if at >= len(part) {
+		panic(fmt.Sprintf("rowlog: %s has no %v", l.config.Name, p))
+	}
+	return part[at:]
+}
+
+// cut returns the row that something begins with.
+func (l *Log) cut(rest []byte) []byte {
 	n := rowLength(rest)
 	if n <= 0 {
-		panic(fmt.Sprintf("rowlog: %s has no %v", l.config.Name, p))
+		panic(fmt.Sprintf("rowlog: %s is asked for what is no row", l.config.Name))
 	}
 	return rest[:n:n]
 }

@@ -66,6 +66,15 @@ func (l *Log) Open(state []byte, done func(error)) {
 	}
 	d, p := &l.directory, l.newest()
 	reading, failed := 0, error(nil)
+	opened := func() {
+		if failed == nil {
+			failed = d.validate()
+		}
+		if failed != nil {
+			failed = l.wrap(failed)
+		}
+		done(failed)
+	}
 	read := func(ref block.Ref, dst []byte) {
 		reading++
 		l.grid.Read(ref, func(payload []byte, err error) {
@@ -73,12 +82,12 @@ func (l *Log) Open(state []byte, done func(error)) {
 				err = fmt.Errorf("%v has %d bytes, not %d", ref.Address, len(payload), len(dst))
 			}
 			if err != nil && failed == nil {
-				failed = l.wrap(err)
+				failed = err
 			}
 			copy(dst, payload)
 			reading--
 			if reading == 0 {
-				done(failed)
+				opened()
 			}
 		})
 	}
@@ -89,7 +98,7 @@ func (l *Log) Open(state []byte, done func(error)) {
 		read(l.tail, p.data[:l.used])
 	}
 	if reading == 0 {
-		done(nil)
+		opened()
 	}
 }
 
@@ -114,7 +123,11 @@ func (l *Log) decode(b []byte) error {
 	}
 	b = b[stateHeaderSize:]
 	for range chunks {
-		d.refs = append(d.refs, block.RefFrom(b))
+		ref := block.RefFrom(b)
+		if ref.IsZero() {
+			return fmt.Errorf("%w: chunk %d of the directory has no block", ErrState, len(d.refs))
+		}
+		d.refs = append(d.refs, ref)
 		d.chunks = append(d.chunks, make([]byte, d.perChunk*d.entrySize))
 		b = b[block.RefSize:]
 	}
