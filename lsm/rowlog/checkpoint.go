@@ -1,6 +1,8 @@
 package rowlog
 
 import (
+	"fmt"
+
 	"github.com/ledgerd/ledgerd/internal/block"
 )
 
@@ -17,9 +19,9 @@ func (l *Log) Checkpoint(done func()) {
 	for i := range chunks {
 		chunks[i] = l.grid.Acquire()
 	}
-	l.await(func() {
+	l.await(0, func() {
 		l.writeChunks(chunks)
-		l.await(done)
+		l.await(0, done)
 	})
 }
 
@@ -39,14 +41,32 @@ func (l *Log) writeChunks(addresses []block.Address) {
 	}
 }
 
-// await calls then when no block is on its way to the grid.
-func (l *Log) await(then func()) {
-	if l.writing == 0 {
+// Settle calls done when few enough blocks are on their way to the grid,
+// perhaps before it returns. Called before each op, it bounds the memory of a
+// log that grows faster than the disk takes it. Until done nothing may be
+// pushed.
+func (l *Log) Settle(done func()) { l.await(writingMax, done) }
+
+// writingMax is how many blocks may be on their way when an op begins.
+const writingMax = 64
+
+// await calls then when at most so many blocks are on their way to the grid.
+func (l *Log) await(writing int, then func()) {
+	if l.awaiting != nil {
+		panic(fmt.Sprintf("rowlog: %s is asked to wait twice", l.config.Name))
+	}
+	if l.writing <= writing {
 		then()
 		return
 	}
-	l.written = func() {
-		l.written = nil
+	l.awaited, l.awaiting = writing, then
+}
+
+// wrote takes note that a write is complete.
+func (l *Log) wrote() {
+	l.writing--
+	if then := l.awaiting; then != nil && l.writing <= l.awaited {
+		l.awaiting = nil
 		then()
 	}
 }

@@ -30,7 +30,8 @@
 // # Life of a log
 //
 //	New, Open             a log as a checkpoint left it
-//	Push ... Flush        for each op; between, Mark and Truncate
+//	Settle, Push ... Flush
+//	                      for each op; between, Mark and Truncate
 //	Row, Fetch, Seek, Scan
 //	                      at any time, but no Truncate before they are done
 //	Checkpoint            after a Flush; AppendState then names all

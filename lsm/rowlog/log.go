@@ -84,9 +84,10 @@ type Log struct {
 	spare     []*page // of blocks that are gone from memory
 	directory directory
 
-	tail    block.Ref // of the newest block, as the last checkpoint wrote it
-	writing int       // blocks on their way to the grid
-	written func()    // waits for writing to be 0; a checkpoint is being made
+	tail     block.Ref // of the newest block, as the last checkpoint wrote it
+	writing  int       // blocks on their way to the grid
+	awaited  int       // how few of them awaiting waits for
+	awaiting func()    // nothing may be pushed until it is called
 
 	fetches []*fetch // idle ones
 	seeks   []*seek
@@ -189,8 +190,8 @@ func (l *Log) kept() Position {
 
 // Flush hands the blocks that are full to the grid, at the end of an op.
 func (l *Log) Flush() {
-	if l.written != nil {
-		panic(fmt.Sprintf("rowlog: %s is flushed during a checkpoint", l.config.Name))
+	if l.awaiting != nil {
+		panic(fmt.Sprintf("rowlog: %s is flushed while its writes are awaited", l.config.Name))
 	}
 	for l.flushed+1 < l.newest().number {
 		p := l.page(l.flushed + 1)

@@ -26,6 +26,12 @@ func TestAgainstTwin(t *testing.T) {
 				}
 			}
 			reads = reads[:0]
+			settled := false
+			w.log.Settle(func() { settled = true })
+			w.wait(&settled)
+			if w.log.writing > writingMax {
+				t.Fatalf("seed %d: %d blocks on their way", seed, w.log.writing)
+			}
 			w.op(rng)
 			w.some()
 			for range rng.IntN(4) {

@@ -73,14 +73,6 @@ func (p *page) complete(ref block.Ref) {
 	l.wrote()
 }
 
-// wrote takes note that a write is complete.
-func (l *Log) wrote() {
-	l.writing--
-	if l.writing == 0 && l.written != nil {
-		l.written()
-	}
-}
-
 // forget drops the oldest blocks from memory as far as RecentSize demands.
 func (l *Log) forget() {
 	n := 0

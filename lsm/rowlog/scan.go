@@ -126,15 +126,14 @@ func (s *scan) ask() {
 	} else {
 		s.low += p.parts
 	}
-	if part, ok := l.part(p.place); ok && !whole {
-		p.part, p.ready = append(p.part[:0], part...), true
-		return
-	}
-	s.inFlight++
 	if whole {
+		s.inFlight++
 		p.page = l.sparePage()
 		l.grid.Read(l.directory.ref(number), p.came)
+	} else if part, ok := l.part(p.place); ok {
+		p.part, p.ready = append(p.part[:0], part...), true
 	} else {
+		s.inFlight++
 		l.readPart(p.place, p.came)
 	}
 }
