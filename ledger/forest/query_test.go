@@ -1,0 +1,156 @@
+package forest
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/sim/model"
+	"github.com/ledgerd/ledgerd/sim/model/gen"
+)
+
+// TestReadsModel runs random requests on a forest with hardly any memory and on
+// the model, and compares all replies; then it asks both thousands of queries.
+func TestReadsModel(t *testing.T) {
+	seeds := 4
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range uint64(seeds) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			const start = 1_700_000_000_000_000_000
+			requests := slices.DeleteFunc(gen.Record(seed, start, 2000, model.New()), func(r gen.Request) bool {
+				return len(r.Body) > coldOptions().EventsMax*ledger.TransferSize
+			})
+			oracle := model.New()
+			c := newColdLedger(seed, coldOptions())
+			c.oracle = oracle
+			if err := gen.Compare(requests, oracle, c, nil); err != nil {
+				t.Fatal(err)
+			}
+			c.oracle = nil
+			compareQueries(t, c, oracle, seed, requests[len(requests)-1].Now+1_000_000)
+			if c.reads < 10_000 {
+				t.Errorf("only %d steps of the disk: this was not cold", c.reads)
+			}
+		})
+	}
+}
+
+// compareQueries asks both ledgers the same, at a time after all that happened.
+func compareQueries(t *testing.T, c *coldLedger, oracle *model.Model, seed, now uint64) {
+	q := newQuestions(seed, oracle, now)
+	for i := range 3000 {
+		operation, body := q.next()
+		want := oracle.Commit(byte(operation), now, body, nil)
+		if got := c.execute(operation, now, body); !bytes.Equal(got, want) {
+			t.Fatalf("query %d: %v of %x:\ngot  %d bytes\nwant %d bytes", i, operation, body, len(got), len(want))
+		}
+	}
+}
+
+// questions makes queries of all kinds about what is in a ledger.
+type questions struct {
+	random    *rand.Rand
+	transfers []ledger.Transfer
+	accounts  []ledger.Account
+	times     []uint64
+}
+
+func newQuestions(seed uint64, oracle *model.Model, now uint64) *questions {
+	q := &questions{random: rand.New(rand.NewPCG(seed, 6))}
+	all := ledger.QueryFilter{Limit: 8190}
+	body := make([]byte, ledger.QueryFilterSize)
+	all.Encode(body)
+	for reply := oracle.Commit(byte(ledger.OperationQueryTransfersUnbatched), now, body, nil); len(reply) > 0; reply = reply[ledger.TransferSize:] {
+		var x ledger.Transfer
+		x.Decode(reply)
+		q.transfers, q.times = append(q.transfers, x), append(q.times, x.Timestamp)
+	}
+	for reply := oracle.Commit(byte(ledger.OperationQueryAccountsUnbatched), now, body, nil); len(reply) > 0; reply = reply[ledger.AccountSize:] {
+		var a ledger.Account
+		a.Decode(reply)
+		q.accounts, q.times = append(q.accounts, a), append(q.times, a.Timestamp)
+	}
+	events := ledger.ChangeEventsFilter{Limit: 8190}
+	body = make([]byte, ledger.ChangeEventsFilterSize)
+	events.Encode(body)
+	for reply := oracle.Commit(byte(ledger.OperationGetChangeEvents), now, body, nil); len(reply) > 0; reply = reply[ledger.ChangeEventSize:] {
+		var e ledger.ChangeEvent
+		e.Decode(reply)
+		q.times = append(q.times, e.Timestamp)
+	}
+	return q
+}
+
+// bounds draws bounds of time next to what is there.
+func (q *questions) bounds() (low, high uint64) {
+	moment := func() uint64 {
+		if q.random.IntN(2) == 0 {
+			return 0
+		}
+		return q.times[q.random.IntN(len(q.times))] + q.random.Uint64N(3) - 1
+	}
+	low, high = moment(), moment()
+	if high != 0 && low > high {
+		low, high = high, low
+	}
+	return low, high
+}
+
+func (q *questions) limit() uint32 {
+	return [...]uint32{1, 2, 3, 10, 50, 1000, 8190}[q.random.IntN(7)]
+}
+
+// sometimes returns a value, or 0 for no condition.
+func sometimes[T comparable](q *questions, value T) (v T) {
+	if q.random.IntN(3) == 0 {
+		v = value
+	}
+	return v
+}
+
+func (q *questions) next() (operation ledger.Operation, body []byte) {
+	x, a := q.transfers[q.random.IntN(len(q.transfers))], q.accounts[q.random.IntN(len(q.accounts))]
+	switch roll := q.random.IntN(10); {
+	case roll < 5:
+		f := ledger.AccountFilter{
+			AccountID: a.ID, UserData128: sometimes(q, x.UserData128), UserData64: sometimes(q, x.UserData64),
+			UserData32: sometimes(q, x.UserData32), Code: sometimes(q, x.Code),
+			Limit: q.limit(), Flags: ledger.AccountFilterFlags(1 + q.random.IntN(7)),
+		}
+		if q.random.IntN(2) == 0 { // where there are transfers
+			f.AccountID = x.DebitAccountID
+		}
+		f.TimestampMin, f.TimestampMax = q.bounds()
+		body = make([]byte, ledger.AccountFilterSize)
+		f.Encode(body)
+		return [...]ledger.Operation{
+			ledger.OperationGetAccountTransfersUnbatched, ledger.OperationGetAccountBalancesUnbatched,
+		}[roll%2], body
+	case roll < 9:
+		f := ledger.QueryFilter{
+			UserData128: sometimes(q, x.UserData128), UserData64: sometimes(q, x.UserData64),
+			UserData32: sometimes(q, x.UserData32), Ledger: sometimes(q, x.Ledger), Code: sometimes(q, x.Code),
+			Limit: q.limit(), Flags: ledger.QueryFilterFlags(q.random.IntN(2)),
+		}
+		operation = ledger.OperationQueryTransfersUnbatched
+		if roll%2 == 0 {
+			operation = ledger.OperationQueryAccountsUnbatched
+			f.UserData128, f.UserData64 = sometimes(q, a.UserData128), sometimes(q, a.UserData64)
+			f.UserData32, f.Ledger, f.Code = sometimes(q, a.UserData32), sometimes(q, a.Ledger), sometimes(q, a.Code)
+		}
+		f.TimestampMin, f.TimestampMax = q.bounds()
+		body = make([]byte, ledger.QueryFilterSize)
+		f.Encode(body)
+		return operation, body
+	}
+	f := ledger.ChangeEventsFilter{Limit: q.limit()}
+	f.TimestampMin, f.TimestampMax = q.bounds()
+	body = make([]byte, ledger.ChangeEventsFilterSize)
+	f.Encode(body)
+	return ledger.OperationGetChangeEvents, body
+}
