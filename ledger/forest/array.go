@@ -3,6 +3,7 @@ package forest
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 
 	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/ledger"
@@ -19,11 +20,19 @@ import (
 //  2. A dirty chunk has in its block what it was before the row at since, or
 //     something later. To apply rows from there on again leads to what it is.
 type array struct {
-	kind      uint8 // of blocks
-	chunkSize int   // in bytes, a multiple of 8
-	chunks    []chunk
-	next      int // the chunk at which the next checkpoint begins
+	kind   uint8 // of blocks
+	bits   uint  // a chunk has 1<<bits bytes
+	chunks []chunk
+	next   int // the chunk at which the next checkpoint begins
 }
+
+// newArray returns an empty array. Chunks are a power of two, for the sake of
+// speed: what blocks have more than that is never written.
+func newArray(kind uint8, payloadSize int) array {
+	return array{kind: kind, bits: uint(bits.Len(uint(payloadSize)) - 1)}
+}
+
+func (a *array) chunkSize() int { return 1 << a.bits }
 
 type chunk struct {
 	data  []byte
@@ -35,22 +44,22 @@ type chunk struct {
 // at returns the bytes from an offset on, to the end of their chunk, for reading.
 // They are there: see grow.
 func (a *array) at(offset uint64) []byte {
-	return a.chunks[offset/uint64(a.chunkSize)].data[offset%uint64(a.chunkSize):]
+	return a.chunks[offset>>a.bits].data[offset&(1<<a.bits-1):]
 }
 
 // change returns the same for a change by the row at a position.
 func (a *array) change(offset uint64, p position) []byte {
-	c := &a.chunks[offset/uint64(a.chunkSize)]
+	c := &a.chunks[offset>>a.bits]
 	if !c.dirty {
 		c.dirty, c.since = true, p
 	}
-	return c.data[offset%uint64(a.chunkSize):]
+	return c.data[offset&(1<<a.bits-1):]
 }
 
 // grow makes room for bytes up to an offset; new ones are zero.
 func (a *array) grow(offset uint64) {
-	for uint64(len(a.chunks))*uint64(a.chunkSize) <= offset {
-		a.chunks = append(a.chunks, chunk{data: make([]byte, a.chunkSize)})
+	for uint64(len(a.chunks)) <= offset>>a.bits {
+		a.chunks = append(a.chunks, chunk{data: make([]byte, a.chunkSize())})
 	}
 }
 
@@ -151,7 +160,7 @@ func (a *array) open(grid Grid, state []byte, read func() func(error)) error {
 	a.chunks = make([]chunk, count)
 	for i := range a.chunks {
 		c := &a.chunks[i]
-		c.data = make([]byte, a.chunkSize)
+		c.data = make([]byte, a.chunkSize())
 		c.ref = block.RefFrom(state)
 		c.since = position(binary.LittleEndian.Uint64(state[block.RefSize:]))
 		c.dirty = c.since != 0

@@ -113,7 +113,6 @@ func New(grid Grid, workers lsm.Workers, options Options) *Forest {
 }
 
 func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
-	chunkSize := grid.PayloadSize() &^ 7
 	t := &tables{
 		accounts: rowlog.New(grid, rowlog.Config{
 			Name: "accounts", Kind: kindAccounts, DirectoryKind: kindAccountsDirectory,
@@ -124,8 +123,8 @@ func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
 			RowMax: rowSlack, RecentSize: o.RecentSize,
 		}),
 		trees:      newTrees(grid, workers, o),
-		heads:      heads{array{kind: kindHeads, chunkSize: chunkSize}},
-		statuses:   statuses{array{kind: kindStatuses, chunkSize: chunkSize}},
+		heads:      heads{newArray(kindHeads, grid.PayloadSize())},
+		statuses:   statuses{newArray(kindStatuses, grid.PayloadSize())},
 		cache:      newCache(o.AccountsSize),
 		nextExpiry: noExpiry,
 	}

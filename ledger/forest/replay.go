@@ -64,7 +64,7 @@ func (r *replay) check() error {
 		{&t.heads.array, t.accounts.Rows() * headSize},
 		{&t.statuses.array, (t.pendings + statusesPerByte - 1) / statusesPerByte},
 	} {
-		if room := uint64(len(a.array.chunks)) * uint64(a.array.chunkSize); a.bytes > room {
+		if room := uint64(len(a.array.chunks)) * uint64(a.array.chunkSize()); a.bytes > room {
 			return fmt.Errorf("%w: array of %d bytes, not %d", ErrFormat, room, a.bytes)
 		}
 	}

@@ -47,9 +47,10 @@ func (r *resolver) createAccounts(events []byte) {
 func (r *resolver) createTransfers(events []byte) {
 	r.creating = true
 	r.times.reset()
+	var frames []frameNumber // of the accounts of this event and those after it
 	for i := 0; i < len(events); i += eventSize {
-		if i%(expectedMax*eventSize) == 0 {
-			r.tables.ExpectTransfers(events[i:])
+		if len(frames) == 0 {
+			frames = r.tables.expect(events[i:])
 		}
 		event := events[i:][:eventSize]
 		flags := eventTransferFlags(event)
@@ -57,9 +58,14 @@ func (r *resolver) createTransfers(events []byte) {
 		if isResolution(flags) {
 			r.ids = append(r.ids, idKey(u128.FromBytes(event[eventPendingID:])))
 		} else {
-			r.loader.needID(u128.FromBytes(event[eventDebitAccountID:]))
-			r.loader.needID(u128.FromBytes(event[eventCreditAccountID:]))
+			if frames[debitSide] == 0 {
+				r.loader.needID(u128.FromBytes(event[eventDebitAccountID:]))
+			}
+			if frames[creditSide] == 0 {
+				r.loader.needID(u128.FromBytes(event[eventCreditAccountID:]))
+			}
 		}
+		frames = frames[2:]
 		if flags&ledger.TransferImported != 0 {
 			r.times.add(binary.LittleEndian.Uint64(event[eventTimestamp:]))
 		}

@@ -68,6 +68,7 @@ const foundOther ledger.TransferRef = 1 << 63
 func (t *tables) begin() {
 	t.batch.truncate(0)
 	t.found = t.found[:0]
+	t.expected.reset()
 	t.began = ends{t.accounts.End(), t.events.End()}
 }
 
@@ -117,7 +118,10 @@ func (t *tables) slotAt(p position) slot { return slot(t.accounts.NumberOf(p, ac
 
 // FindAccount implements ledger.Accounts. The ref is the frame.
 func (t *tables) FindAccount(id ledger.Uint128) (ledger.AccountRef, *ledger.Account) {
-	n, a := t.cache.find(id)
+	n, a := t.expected.find(&t.cache, id)
+	if a == nil {
+		n, a = t.cache.find(id)
+	}
 	if a == nil {
 		return 0, nil
 	}
@@ -141,47 +145,6 @@ func (t *tables) LastAccountTimestamp() uint64 { return t.lastAccount }
 
 // HasAccountAt implements ledger.Accounts.
 func (t *tables) HasAccountAt(timestamp uint64) bool { return t.stash.hasAccountAt(timestamp) }
-
-// expectedMax bounds what ExpectTransfers looks at in one call.
-const expectedMax = 64
-
-// expected is the scratch of ExpectTransfers.
-type expected struct {
-	accounts [2 * expectedMax]uint64 // hashes of the accounts' ids
-	frames   [2 * expectedMax]frameNumber
-	sum      uint64 // of all that was loaded
-}
-
-// ExpectTransfers implements ledger.Transfers: it touches the memory that the
-// transfers will need. A load from main memory takes as long as executing a
-// transfer; but loads that do not depend on each other overlap, about ten at a
-// time, when hardly any instructions lie between them. Hence the separate loops,
-// and the sum, without which the compiler would leave the loads out.
-func (t *tables) ExpectTransfers(events []byte) {
-	const size = ledger.TransferSize
-	n := min(len(events)/size, expectedMax)
-	x := &t.expected
-	for i := range n {
-		event := events[i*size:][:size]
-		x.accounts[2*i] = hashOf(u128.FromBytes(event[16:]))
-		x.accounts[2*i+1] = hashOf(u128.FromBytes(event[32:]))
-	}
-	sum := uint64(0)
-	for _, hash := range x.accounts[:2*n] {
-		sum += t.cache.byID.touch(hash)
-	}
-	for i, hash := range x.accounts[:2*n] {
-		p := t.cache.byID.probe(hash)
-		x.frames[i] = frameNumber(p.next())
-	}
-	for _, n := range x.frames[:2*n] {
-		if n != 0 {
-			a := t.cache.frame(n - 1)
-			sum += a.ID.Lo + a.Timestamp + uint64(a.slot) // one in each cache line
-		}
-	}
-	x.sum += sum
-}
 
 // FindTransfer implements ledger.Transfers.
 func (t *tables) FindTransfer(id ledger.Uint128, into *ledger.Transfer) ledger.TransferRef {
