@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -199,13 +200,15 @@ type yard struct {
 	done    chan func()
 	hired   int
 	written int64
+	reads   int
+	rounds  int // of requests that were in flight together
 	waited  time.Duration
 	worst   time.Duration
 }
 
 func newYard(config Config) *yard {
 	y := &yard{jobs: make(chan hired, 100), done: make(chan func(), 100)}
-	y.grid = grid.New(y, grid.Config{BlockSize: 256 << 10, CacheSize: 64 << 20, Fault: func(err error) { panic(err) }})
+	y.grid = grid.New(y, grid.Config{BlockSize: 256 << 10, CacheSize: grid.CacheSizeMin, Fault: func(err error) { panic(err) }})
 	y.tree = New(y.grid, y, config)
 	go func() {
 		for h := range y.jobs {
@@ -228,6 +231,7 @@ func (y *yard) step(wait bool) {
 	for len(y.queue) > 0 {
 		queue := y.queue
 		y.queue = nil
+		y.rounds++
 		for _, r := range queue {
 			y.perform(r)
 			r.Done(r)
@@ -250,6 +254,8 @@ func (y *yard) perform(r *blockio.Request) {
 	offset, buf := r.Offset, r.Buf
 	if r.Kind == blockio.Write {
 		y.written += int64(len(buf))
+	} else {
+		y.reads++
 	}
 	for len(buf) > 0 {
 		for int(offset>>20) >= len(y.chunks) {
@@ -289,10 +295,7 @@ func (y *yard) checkpoint() {
 // 40, one worker, and a disk in memory, and reports what an entry costs. With
 // LSM_ENTRIES it inserts so many.
 func BenchmarkTree(b *testing.B) {
-	n := 1 << 20
-	if text := os.Getenv("LSM_ENTRIES"); text != "" {
-		n, _ = strconv.Atoi(text)
-	}
+	n := entriesOfBenchmarks()
 	for _, tr := range traffics {
 		b.Run(tr.name, func(b *testing.B) {
 			meter := newMeter()
@@ -302,6 +305,14 @@ func BenchmarkTree(b *testing.B) {
 			meter.report(b, n)
 		})
 	}
+}
+
+func entriesOfBenchmarks() int {
+	n := 1 << 20
+	if text := os.Getenv("LSM_ENTRIES"); text != "" {
+		n, _ = strconv.Atoi(text)
+	}
+	return n
 }
 
 func benchmarkTree(b *testing.B, tr traffic, n int) {
@@ -346,6 +357,10 @@ func benchmarkTree(b *testing.B, tr traffic, n int) {
 	b.ReportMetric(float64(y.worst.Microseconds())/1000, "worst-wait-ms")
 	b.ReportMetric(float64(y.grid.BlocksAcquired())*256*1024/float64(n), "B/entry")
 	b.ReportMetric(float64(y.written)/float64(n), "written-B/entry")
+	y.logLevels(b)
+}
+
+func (y *yard) logLevels(b *testing.B) {
 	levels := ""
 	for i, runs := range y.tree.version.levels {
 		for _, r := range runs {
@@ -353,4 +368,46 @@ func benchmarkTree(b *testing.B, tr traffic, n int) {
 		}
 	}
 	b.Logf("level:entries/tables%s, %d moved", levels, y.tree.moved)
+}
+
+// BenchmarkNewestOfAccount reads the newest 100 entries of accounts with 200
+// entries each, of which nothing but indexes is in memory, and reports how many
+// pages that takes, and how many rounds of reads after one another.
+func BenchmarkNewestOfAccount(b *testing.B) {
+	n := entriesOfBenchmarks()
+	config := benchConfig(false)
+	config.Tiered = true
+	config.MemtableEntries = max(1<<10, MemtableEntriesDefault/(200_000_000/n))
+	config.BeatEntries = config.MemtableEntries / 8
+	accounts := uint64(n / 200)
+	y := newYard(config)
+	defer close(y.jobs)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := 0; i < n; i += config.BeatEntries {
+		for k := range config.BeatEntries {
+			y.tree.Put(Key{rng.Uint64N(accounts), uint64(i + k)}, 0)
+		}
+		done := false
+		y.tree.Beat(0, func(err error) { done = err == nil })
+		y.wait(&done)
+		if i/config.BeatEntries%40 == 0 {
+			y.checkpoint()
+		}
+	}
+	y.checkpoint()
+	done := false
+	y.tree.Warm(func(error) { done = true })
+	y.wait(&done)
+	y.reads, y.rounds = 0, 0
+	meter := newMeter()
+	for b.Loop() {
+		account := rng.Uint64N(accounts)
+		done := false
+		y.tree.Scan(Range{Key{account}, Key{account, math.MaxUint64}, true}, 100, nil, func([]Entry, error) { done = true })
+		y.wait(&done)
+	}
+	meter.report(b, 1)
+	b.ReportMetric(float64(y.reads)/float64(b.N), "pages/op")
+	b.ReportMetric(float64(y.rounds)/float64(b.N), "rounds/op")
+	y.logLevels(b)
 }

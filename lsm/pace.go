@@ -31,12 +31,15 @@ package lsm
 func (t *Tree) creditMax() int { return 8 * t.config.MemtableEntries }
 
 // grant adds the credit of entries inserted.
-func (t *Tree) grant(inserted int) {
-	rate := (growth + 2) * t.version.levelsInUse()
+func (t *Tree) grant(inserted int) { t.credit += inserted * t.rate() }
+
+// rate returns the credit that an entry grants, in entries merged.
+func (t *Tree) rate() int {
+	levels := t.version.levelsInUse()
 	if t.config.Tiered {
-		rate = t.version.levelsInUse() + 1
+		return levels + 1
 	}
-	t.credit += inserted * rate
+	return (growth + 2) * levels
 }
 
 // due reports whether the merge at hand must be admitted now.

@@ -1,7 +1,9 @@
 package lsm
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -29,39 +31,62 @@ func TestPace(t *testing.T) {
 		}},
 	}
 	for _, p := range patterns {
-		rng := rand.New(rand.NewPCG(1, 2))
 		config := testConfig(2)
 		config.MemtableEntries, config.BeatEntries = 64, 16
-		w := newWorld(t, 1, config) // lazy workers: all waits are for them
-		runs, over, credit, merged := 0, 0.0, 0, 0
-		for n := 0; n < 40_000; {
-			size := 1 + rng.IntN(config.BeatEntries)
-			for range size {
-				n++
-				w.put(p.key(rng, n), 1)
-			}
-			before := w.tree.credit + size*(growth+2)*w.tree.version.levelsInUse()
-			if err := w.beat(); err != nil {
-				t.Fatal(err)
-			}
-			if before > w.tree.credit && w.tree.merge != nil {
-				merged += before - w.tree.credit
-			}
-			runs, credit = max(runs, len(w.tree.version.levels[0])), max(credit, w.tree.credit)
-			for i := 1; i < levelsMax-1; i++ {
+		watchPace(t, p.name, config, 40_000, p.key)
+	}
+}
+
+// TestPaceTiered does so for tiered trees.
+func TestPaceTiered(t *testing.T) {
+	for _, prefixes := range []uint64{1, 3, 50, 100_000} {
+		config := testConfig(2)
+		config.MemtableEntries, config.BeatEntries, config.Tiered = 16, 4, true
+		watchPace(t, fmt.Sprint(prefixes, " prefixes"), config, 150_000, func(rng *rand.Rand, n int) Key {
+			return Key{rng.Uint64N(prefixes), uint64(n)}
+		})
+	}
+}
+
+func watchPace(t *testing.T, name string, config Config, entries int, key func(rng *rand.Rand, n int) Key) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	w := newWorld(t, 1, config) // lazy workers: all waits are for them
+	runs, over, credit, debt, merged := [levelsMax]int{}, 0.0, 0, 0, 0
+	for n := 0; n < entries; {
+		size := 1 + rng.IntN(config.BeatEntries)
+		for range size {
+			n++
+			w.put(key(rng, n), 1)
+		}
+		before := w.tree.credit + size*w.tree.rate()
+		if err := w.beat(); err != nil {
+			t.Fatal(err)
+		}
+		if before > w.tree.credit && w.tree.merge != nil {
+			merged += before - w.tree.credit
+		}
+		credit, debt = max(credit, w.tree.credit), min(debt, w.tree.credit)
+		for i := range levelsMax - 1 {
+			runs[i] = max(runs[i], len(w.tree.version.levels[i]))
+			if i > 0 && !config.Tiered {
 				over = max(over, float64(w.tree.version.entries(i))/float64(w.tree.capacity(i)))
 			}
-			if n%5000 < size {
-				if err := w.checkpoint(); err != nil {
-					t.Fatal(err)
-				}
+		}
+		if n%5000 < size {
+			if err := w.checkpoint(); err != nil {
+				t.Fatal(err)
 			}
 		}
-		w.verify()
-		t.Logf("%s: %d runs, levels at %.2f of their capacity, credit %d of %d, %.1f merged per entry, %d moved",
-			p.name, runs, over, credit, w.tree.creditMax(), float64(merged)/40_000, w.tree.moved)
-		if runs > runsMerge+sweepRunsMax || over > 2 || credit > w.tree.creditMax() {
-			t.Errorf("%s: merging has fallen behind", p.name)
-		}
+	}
+	w.verify()
+	t.Logf("%s: %d runs, levels at %.2f of their capacity, credit %d to %d of %d, %.1f merged per entry, %d moved",
+		name, runs, over, debt, credit, w.tree.creditMax(), float64(merged)/float64(entries), w.tree.moved)
+	limit := runsMerge + sweepRunsMax
+	if config.Tiered {
+		limit = 2 * sweepRunsMax
+	}
+	if slices.Max(runs[:]) > limit || over > 2 || credit > w.tree.creditMax() {
+		t.Errorf("%s: merging has fallen behind", name)
 	}
 }

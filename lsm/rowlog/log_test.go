@@ -148,6 +148,27 @@ func TestRecentBlocks(t *testing.T) {
 	}
 }
 
+// A log that the disk cannot keep up with waits, and no longer than it must.
+func TestSettle(t *testing.T) {
+	w := newWorld(t, 0, 4096)
+	rng := rand.New(rand.NewPCG(1, 7))
+	for w.log.newest().number <= 2*writingMax {
+		w.push(rng, 350)
+	}
+	w.log.Flush()
+	settled := false
+	w.log.Settle(func() { settled = true })
+	w.wait(&settled)
+	if w.log.writing != writingMax {
+		t.Errorf("%d blocks on their way, want %d", w.log.writing, writingMax)
+	}
+	settled = false
+	w.log.Settle(func() { settled = true })
+	if !settled {
+		t.Error("a log that has settled waits")
+	}
+}
+
 func TestPositionsOfFixedRows(t *testing.T) {
 	for _, size := range []int{16, 64, 100, 350} {
 		for blocks := range 3 {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/ledgerd/ledgerd/internal/block"
 )
 
@@ -82,6 +84,20 @@ func (x *Index) First() Key { return x.Pages[0].First }
 // one that begins at or before it. It returns -1 if all begin behind it.
 func (x *Index) Find(key Key) int {
 	return sort.Search(len(x.Pages), func(i int) bool { return key.Less(x.Pages[i].First) }) - 1
+}
+
+// Open opens page n in the payload of its block, if it has the checksum that it
+// must have. The error wraps ErrFormat.
+func (x *Index) Open(n int, payload []byte) (Page, error) {
+	p := &x.Pages[n]
+	if int64(p.Offset)+int64(p.Size) > int64(len(payload)) {
+		return Page{}, fmt.Errorf("%w: page %d is behind the end of its block", ErrFormat, n)
+	}
+	b := payload[p.Offset:][:p.Size]
+	if xxhash.Sum64(b) != p.Sum {
+		return Page{}, fmt.Errorf("%w: page %d has another checksum", ErrFormat, n)
+	}
+	return OpenPage(b, x.Words)
 }
 
 // AppendRoot appends to b, which holds the pages in the root block, the index
