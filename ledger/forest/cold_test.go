@@ -29,7 +29,7 @@ type job struct{ run, done func() }
 
 // coldOptions let trees be flushed and merged after a few requests.
 func coldOptions() Options {
-	return Options{AccountsSize: 1, RecentSize: 1, EventsMax: 64, MemtableEntries: 512, PageSize: 256}
+	return Options{CacheAccounts: 1, RecentSize: 1, Tiny: true}
 }
 
 func newColdLedger(seed uint64, options Options) *coldLedger {
@@ -101,4 +101,16 @@ func (c *coldLedger) execute(operation ledger.Operation, timestamp uint64, body 
 		panic(c.fault)
 	}
 	return c.Commit(byte(operation), timestamp, body, nil)
+}
+
+// verify runs Verify to its end.
+func (c *coldLedger) verify() error {
+	err, done := error(nil), false
+	c.Verify(func(e error) { err, done = e, true })
+	for !done {
+		if !c.step() {
+			panic("nothing left to happen, and Verify still waits")
+		}
+	}
+	return err
 }

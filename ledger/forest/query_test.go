@@ -23,7 +23,7 @@ func TestReadsModel(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			const start = 1_700_000_000_000_000_000
 			requests := slices.DeleteFunc(gen.Record(seed, start, 2000, model.New()), func(r gen.Request) bool {
-				return len(r.Body) > coldOptions().EventsMax*ledger.TransferSize
+				return len(r.Body) > 64*ledger.TransferSize
 			})
 			oracle := model.New()
 			c := newColdLedger(seed, coldOptions())
@@ -33,6 +33,9 @@ func TestReadsModel(t *testing.T) {
 			}
 			c.oracle = nil
 			compareQueries(t, c, oracle, seed, requests[len(requests)-1].Now+1_000_000)
+			if err := c.verify(); err != nil {
+				t.Error(err)
+			}
 			if c.reads < 10_000 {
 				t.Errorf("only %d steps of the disk: this was not cold", c.reads)
 			}

@@ -50,17 +50,17 @@ const (
 )
 
 // trees are all trees of a ledger. Their entries follow from the rows of both
-// logs, in order: index and indexAccount put them, at the end of a request and
+// logs, in order: index and indexAccount put them, before the next request and
 // when the rows are replayed.
 type trees struct {
 	all [treeCount]*lsm.Tree
 
-	// unbeaten says that entries were put since the last beat.
-	unbeaten bool
 	// replaying says that entries are put again that were put before a
 	// checkpoint: only where they are not in tables, from the tree's mark on.
 	replaying bool
 	marks     [treeCount]position
+	// sums are of the entries that would have been put again, or nil: for Verify.
+	sums *[treeCount]entrySum
 
 	beat beat
 }
@@ -95,14 +95,14 @@ var treeShapes = [treeCount]lsm.Config{
 // from the events log.
 func followsAccounts(tree int) bool { return tree == accountIDs || tree >= accountsBy }
 
-func newTrees(grid Grid, workers lsm.Workers, o Options) *trees {
+func newTrees(grid Grid, workers lsm.Workers, s scale) *trees {
 	t := new(trees)
 	for n := range t.all {
 		c := treeShapes[n]
 		c.Kind = kindTrees + uint8(n)
-		c.PageSize = o.PageSize
-		c.MemtableEntries = o.MemtableEntries
-		c.BeatEntries = o.EventsMax
+		c.PageSize = s.pageSize
+		c.MemtableEntries = s.memtableEntries
+		c.BeatEntries = s.beatRows
 		if n == accountIndex {
 			c.BeatEntries *= 2
 		}
@@ -113,21 +113,20 @@ func newTrees(grid Grid, workers lsm.Workers, o Options) *trees {
 }
 
 // endBeat ends the beat of all trees, one after the other: so the order in which
-// they acquire blocks does not depend on what takes how long. The rows from
-// accounts and events on, in their logs, are those of the next beat.
-func (t *trees) endBeat(accounts, events position, done func(error)) {
-	t.unbeaten = false
+// they acquire blocks does not depend on what takes how long. The rows behind
+// indexed are those of later beats.
+func (t *trees) endBeat(indexed ends, done func(error)) {
 	b := &t.beat
-	b.accounts, b.events, b.next, b.done = accounts, events, 0, done
+	b.indexed, b.next, b.done = indexed, 0, done
 	b.run()
 }
 
 // beat is a beat of all trees on its way.
 type beat struct {
-	trees            *trees
-	accounts, events position
-	next             int // tree
-	done             func(error)
+	trees   *trees
+	indexed ends
+	next    int // tree
+	done    func(error)
 
 	// running says that the tree at hand was called and has not returned yet.
 	running, ended bool
@@ -152,9 +151,9 @@ func (b *beat) init(t *trees) {
 // run goes on until it has to wait for a tree.
 func (b *beat) run() {
 	for b.next < treeCount {
-		mark := b.events
+		mark := b.indexed.events
 		if followsAccounts(b.next) {
-			mark = b.accounts
+			mark = b.indexed.accounts
 		}
 		tree := b.trees.all[b.next]
 		b.next++

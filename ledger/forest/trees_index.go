@@ -8,18 +8,24 @@ import (
 // put adds an entry to a tree. at is the position of the row from which it
 // follows, in the log that the tree follows from.
 func (t *trees) put(tree int, at position, key lsm.Key, value uint64) {
-	if !t.replaying {
+	switch {
+	case !t.replaying:
 		t.all[tree].Put(key, value)
-	} else if at >= t.marks[tree] {
+	case t.sums != nil:
+		t.sums[tree].add(key, summed(tree, value))
+	case at >= t.marks[tree]:
 		t.all[tree].Refill(key, value)
 	}
 }
 
 // remove takes an entry from a tree. at is as in put.
 func (t *trees) remove(tree int, at position, key lsm.Key) {
-	if !t.replaying {
+	switch {
+	case !t.replaying:
 		t.all[tree].Remove(key)
-	} else if at >= t.marks[tree] {
+	case t.sums != nil:
+		t.sums[tree].remove(key, 0)
+	case at >= t.marks[tree]:
 		t.all[tree].RefillRemove(key)
 	}
 }
