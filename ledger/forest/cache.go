@@ -48,8 +48,8 @@ const (
 )
 
 // newCache returns a cache for a budget of bytes.
-func newCache(size int) cache {
-	return cache{budget: max(1, size/frameCost), byID: newIndex()}
+func newCache(size int64) cache {
+	return cache{budget: int(max(1, size/frameCost)), byID: newIndex()}
 }
 
 func (c *cache) frame(n frameNumber) *account { return &c.chunks[n/frameChunk][n%frameChunk] }

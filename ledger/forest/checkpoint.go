@@ -36,12 +36,13 @@ func (r root) encode() []byte {
 //	    16    8 timestamp of the newest transfer
 //	    24    8 how many pending transfers there were ever
 //	    32    8 when the next one expires, or earlier; 2^64-1 if none does
-//	    40    8 1 if rows were indexed since the last beat, else 0
-//	    48      states, each with its length before it in 4 bytes: of the accounts
+//	    40    8 where the rows of accounts begin that are not in trees
+//	    48    8 where the rows of events begin that are not in trees
+//	    56      states, each with its length before it in 4 bytes: of the accounts
 //	            log, the events log, heads, statuses, and of all trees
 const (
 	manifestVersion    = 2
-	manifestHeaderSize = 48
+	manifestHeaderSize = 56
 	statesOther        = 4 // apart from trees
 )
 
@@ -87,7 +88,10 @@ func (f *Forest) writeManifest(done func(root []byte)) {
 func (t *tables) appendManifest(b []byte, payloadSize int) []byte {
 	b = binary.LittleEndian.AppendUint32(b, manifestVersion)
 	b = binary.LittleEndian.AppendUint32(b, uint32(payloadSize))
-	for _, v := range [...]uint64{t.lastAccount, t.lastTransfer, t.pendings, t.nextExpiry, uint64(oneIf(t.trees.unbeaten))} {
+	for _, v := range [...]uint64{
+		t.lastAccount, t.lastTransfer, t.pendings, t.nextExpiry,
+		uint64(t.indexed.accounts), uint64(t.indexed.events),
+	} {
 		b = binary.LittleEndian.AppendUint64(b, v)
 	}
 	b = appendState(b, t.accounts.AppendState)
@@ -106,11 +110,4 @@ func appendState(b []byte, state func([]byte) []byte) []byte {
 	b = state(append(b, 0, 0, 0, 0))
 	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start-4))
 	return b
-}
-
-func oneIf(condition bool) int {
-	if condition {
-		return 1
-	}
-	return 0
 }

@@ -27,52 +27,59 @@ type Streams interface {
 	ReleaseStream(head block.Ref)
 }
 
-// Options are the shape and the budgets of a forest. The zero value of a field
-// stands for its default.
+// Options are the sizes of what a forest keeps in memory, and whom it tells that
+// it cannot go on. The sizes have no effect on what is written, except for Tiny.
 type Options struct {
-	// AccountsSize is how much memory cached accounts may take, in bytes.
-	AccountsSize int
-	// RecentSize is how much memory the newest full blocks of events take, in
-	// bytes.
+	// CacheAccounts bounds the accounts in memory, in bytes; 0 is a default.
+	CacheAccounts int64
+	// RecentSize is how much of the newest rows stays in memory, in bytes; 0 is
+	// a default.
 	RecentSize int
-	// Fault is told when state cannot be read back. The forest does nothing
-	// more then; the replica must stop. nil panics.
+	// Tiny shrinks everything whose size shows on the grid, so that the
+	// simulator's small ledgers go through all that large ones do. It must be
+	// the same for the life of a data file.
+	Tiny bool
+	// Fault is told why a Prefetch or a Checkpoint will never be done: a block
+	// cannot be read. The replica must stop. nil panics.
 	Fault func(error)
-
-	// What follows must be the same for the life of a data file. It is not the
-	// default in tests only, where small files should have all that large ones
-	// have.
-
-	// EventsMax is how many events a request has at most.
-	EventsMax int
-	// MemtableEntries is the size of the memtables of trees, at least 8 times
-	// EventsMax.
-	MemtableEntries int
-	// PageSize is what a point read of a tree fetches, in bytes.
-	PageSize int
 }
 
-// The defaults of Options.
+// The defaults of Options, in bytes.
 const (
-	AccountsSizeDefault = 256 << 20
-	RecentSizeDefault   = 64 << 20
+	CacheAccountsDefault = 256 << 20
+	RecentSizeDefault    = 64 << 20
+)
+
+// scale is what of a forest shows on the grid.
+type scale struct {
+	beatRows        int // rows that are indexed in a beat at most
+	memtableEntries int // of each tree, at least 8 for each of beatRows
+	pageSize        int // of the trees' tables, in bytes
+}
+
+var (
+	fullScale = scale{batchMax, lsm.MemtableEntriesDefault, lsm.PageSizeDefault}
+	tinyScale = scale{64, 512, 256}
 )
 
 func (o Options) withDefaults() Options {
-	set := func(field *int, value int) {
-		if *field == 0 {
-			*field = value
-		}
+	if o.CacheAccounts == 0 {
+		o.CacheAccounts = CacheAccountsDefault
 	}
-	set(&o.AccountsSize, AccountsSizeDefault)
-	set(&o.RecentSize, RecentSizeDefault)
-	set(&o.EventsMax, batchMax)
-	set(&o.MemtableEntries, lsm.MemtableEntriesDefault)
-	set(&o.PageSize, lsm.PageSizeDefault)
+	if o.RecentSize == 0 {
+		o.RecentSize = RecentSizeDefault
+	}
 	if o.Fault == nil {
 		o.Fault = func(err error) { panic(err) }
 	}
 	return o
+}
+
+func (o Options) scale() scale {
+	if o.Tiny {
+		return tinyScale
+	}
+	return fullScale
 }
 
 // Forest is the ledger as a replicated service: a ledger.Machine on tables that
@@ -83,13 +90,13 @@ type Forest struct {
 	grid     Grid
 	options  Options
 	machine  *ledger.Machine
+	indexer  *indexer
 	resolver *resolver
 
-	request  request // that is being prefetched
-	beaten   func(error)
-	resolved func(error)
-	root     root   // of the last checkpoint
-	manifest []byte // of the last checkpoint
+	request           request     // that is being prefetched
+	indexed, resolved func(error) // made once
+	root              root        // of the last checkpoint
+	manifest          []byte      // of the last checkpoint
 }
 
 // request is what Prefetch was asked for.
@@ -108,12 +115,13 @@ func New(grid Grid, workers lsm.Workers, options Options) *Forest {
 	f.tables = newTables(grid, workers, options)
 	f.machine = ledger.NewMachine(f.tables)
 	f.resolver = newResolver(f.tables, f.machine)
-	f.beaten, f.resolved = f.resolveRequest, f.finishPrefetch
+	f.indexer = newIndexer(f.tables, options.scale())
+	f.indexed, f.resolved = f.resolveRequest, f.finishPrefetch
 	return f
 }
 
 func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
-	t := &tables{
+	return &tables{
 		accounts: rowlog.New(grid, rowlog.Config{
 			Name: "accounts", Kind: kindAccounts, DirectoryKind: kindAccountsDirectory,
 			RowMax: accountRowSize,
@@ -122,14 +130,12 @@ func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
 			Name: "events", Kind: kindEvents, DirectoryKind: kindEventsDirectory,
 			RowMax: rowSlack, RecentSize: o.RecentSize,
 		}),
-		trees:      newTrees(grid, workers, o),
+		trees:      newTrees(grid, workers, o.scale()),
 		heads:      heads{newArray(kindHeads, grid.PayloadSize())},
 		statuses:   statuses{newArray(kindStatuses, grid.PayloadSize())},
-		cache:      newCache(o.AccountsSize),
+		cache:      newCache(o.CacheAccounts),
 		nextExpiry: noExpiry,
 	}
-	t.visitAccount, t.visitEvent = t.indexAccount, t.indexEvent
-	return t
 }
 
 // Check judges a client's request by its shape alone: see ledger.Machine.Check.
@@ -148,22 +154,17 @@ func (f *Forest) Pulse(now uint64) (slots int, due bool) { return f.machine.Puls
 // never called. body must stay as it is until Commit.
 func (f *Forest) Prefetch(operation byte, timestamp uint64, body []byte, done func()) {
 	f.request = request{ledger.Operation(operation), timestamp, body, done}
-	t := f.tables
-	t.cache.evict()
-	t.begin()
-	if t.trees.unbeaten {
-		t.trees.endBeat(t.began.accounts, t.began.events, f.beaten)
-		return
-	}
-	f.beaten(nil)
+	f.tables.cache.evict()
+	f.indexer.run(f.indexed)
 }
 
-// resolveRequest continues Prefetch after the beat.
+// resolveRequest continues Prefetch after the end of the request before.
 func (f *Forest) resolveRequest(err error) {
 	if err != nil {
 		f.fail(err)
 		return
 	}
+	f.tables.begin()
 	r := &f.request
 	f.resolver.resolve(r.operation, r.timestamp, r.body, f.resolved)
 }
@@ -184,6 +185,7 @@ func (f *Forest) fail(err error) { f.options.Fault(fmt.Errorf("the ledger cannot
 // of rows that it fills are written to the grid in the background.
 func (f *Forest) Commit(operation byte, timestamp uint64, body, reply []byte) []byte {
 	reply = f.machine.Execute(ledger.Operation(operation), timestamp, body, reply)
-	f.tables.end()
+	f.tables.accounts.Flush()
+	f.tables.events.Flush()
 	return reply
 }

@@ -181,9 +181,7 @@ func newTestForest(grid interface {
 	Grid
 	lsm.Workers
 }) *Forest {
-	return New(grid, grid, Options{
-		EventsMax: 256, MemtableEntries: 2048, PageSize: 512, AccountsSize: 20 * frameCost, RecentSize: 2 * smallPage,
-	})
+	return New(grid, grid, Options{CacheAccounts: 20 * frameCost, RecentSize: 2 * smallPage, Tiny: true})
 }
 
 // execute prefetches and commits a request.

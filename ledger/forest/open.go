@@ -75,7 +75,7 @@ func (t *tables) readManifest(b []byte, payloadSize int) (states [statesOther + 
 	}
 	u64 := func(at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }
 	t.lastAccount, t.lastTransfer, t.pendings, t.nextExpiry = u64(8), u64(16), u64(24), u64(32)
-	t.trees.unbeaten = u64(40) != 0
+	t.indexed = ends{position(u64(40)), position(u64(48))}
 	b = b[manifestHeaderSize:]
 	for i := range states {
 		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.LittleEndian.Uint32(b)) {

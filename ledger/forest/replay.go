@@ -28,7 +28,7 @@ func (r *replay) run() {
 		return
 	}
 	t.trees.replaying = true
-	from := ends{t.accounts.End(), t.heads.replayFrom(t.statuses.replayFrom(t.events.End()))}
+	from := ends{t.indexed.accounts, t.heads.replayFrom(t.statuses.replayFrom(t.indexed.events))}
 	for n, tree := range t.trees.all {
 		mark := position(tree.Mark())
 		t.trees.marks[n] = mark
@@ -92,7 +92,9 @@ func (r *replay) account(at position, row []byte) bool {
 	}
 	r.last = timestamp
 	s := t.slotAt(at)
-	t.trees.indexAccount(row, s, at)
+	if at < t.indexed.accounts {
+		t.trees.indexAccount(row, s, at)
+	}
 	if r.warm {
 		a := accountFromRow(row)
 		t.cache.insert(s, &a)
@@ -127,7 +129,9 @@ func (r *replay) event(at position, row []byte) bool {
 			}
 		}
 	}
-	t.trees.index(row, at)
+	if at < t.indexed.events { // what is behind is indexed by the next Prefetch
+		t.trees.index(row, at)
+	}
 	return true
 }
 

@@ -16,11 +16,12 @@ type position = rowlog.Position
 // put it, or in what the request itself has added.
 //
 // Invariants between requests:
-//  1. The newest row of the events log that concerns an account is at its head,
-//     and says what the account is; one without a row is as its row of the
-//     accounts log says.
+//  1. The newest row of the events log that concerns an account says what the
+//     account is; one without a row is as its row of the accounts log says.
 //  2. An account in the cache is what invariant 1 says.
-//  3. The trees hold what follows from all rows, see trees.go.
+//  3. Statuses are what follows from all rows.
+//  4. Heads, and what the trees hold, follow from the rows up to indexed: see
+//     trees.go. The rows behind are those of the last request.
 type tables struct {
 	accounts *rowlog.Log // a row for each account, by slot
 	events   *rowlog.Log // a row for each transfer, expiry and burnt id
@@ -29,6 +30,7 @@ type tables struct {
 	statuses statuses
 	cache    cache
 
+	indexed      ends   // up to where heads and trees follow from the rows
 	lastAccount  uint64 // timestamp of the newest account
 	lastTransfer uint64 // timestamp of the newest transfer
 	pendings     uint64 // how many pending transfers there were ever
@@ -47,8 +49,6 @@ type tables struct {
 	row      newRow // scratch
 	burnt    newRow // scratch
 	expected expected
-
-	visitAccount, visitEvent func(position, []byte) bool // made once
 }
 
 // ends are where the logs end.
@@ -70,39 +70,6 @@ func (t *tables) begin() {
 	t.found = t.found[:0]
 	t.expected.reset()
 	t.began = ends{t.accounts.End(), t.events.End()}
-}
-
-// end brings trees and heads up to date with the rows that the request has
-// added, and hands full blocks of rows to the grid.
-func (t *tables) end() {
-	t.accounts.Scan(t.began.accounts, t.accounts.End(), false, t.visitAccount, inMemory)
-	t.events.Scan(t.began.events, t.events.End(), false, t.visitEvent, inMemory)
-	t.accounts.Flush()
-	t.events.Flush()
-}
-
-// inMemory is what a scan of the request's own rows is done with: they are in
-// memory, so that it never waits or fails.
-func inMemory(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
-func (t *tables) indexAccount(at position, row []byte) bool {
-	t.trees.indexAccount(row, t.slotAt(at), at)
-	t.trees.unbeaten = true
-	return true
-}
-
-func (t *tables) indexEvent(at position, row []byte) bool {
-	if rowKindOf(row) != rowBurnt {
-		t.heads.set(rowSlot(row, debitSide), at)
-		t.heads.set(rowSlot(row, creditSide), at)
-	}
-	t.trees.index(row, at)
-	t.trees.unbeaten = true
-	return true
 }
 
 // slots returns how many accounts there are.
