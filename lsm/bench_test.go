@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -35,6 +36,7 @@ var traffics = []traffic{
 	{"random ids", true, func(rng *rand.Rand, _ int) Key { return Key{rng.Uint64(), rng.Uint64()} }},
 	{"accounts", false, func(rng *rand.Rand, n int) Key { return Key{rng.Uint64N(10_000), 1<<33 + 128*uint64(n/2)} }},
 	{"million accounts", false, func(rng *rand.Rand, n int) Key { return Key{rng.Uint64N(1_000_000), 1<<33 + 128*uint64(n/2)} }},
+	{"three values", false, func(rng *rand.Rand, n int) Key { return Key{rng.Uint64N(3), 1<<33 + 128*uint64(n)} }},
 	{"rare values", false, func(rng *rand.Rand, n int) Key { return Key{rng.Uint64(), 1<<33 + 128*uint64(n)} }},
 }
 
@@ -103,43 +105,47 @@ func BenchmarkMemtableSort(b *testing.B) {
 	}
 }
 
-// BenchmarkMerge merges one table into the eight below it.
+// BenchmarkMerge merges one table into the eight below it, as in a leveled tree,
+// and eight runs into one, as in a tiered tree.
 func BenchmarkMerge(b *testing.B) {
 	for _, tr := range traffics {
+		entries := tr.entries(9 << 14)
 		b.Run(tr.name, func(b *testing.B) {
-			const n = 9 << 14
-			shape := Config{Words: 2, Filter: tr.filter, PageSize: PageSizeDefault, MemtableEntries: n}.tables(256<<10 - 64)
-			entries := tr.entries(n)
-			var sources []sourcePart
-			for _, part := range [][]Entry{entries[:n/9], entries[n/9:]} {
-				w := work{tools: newTools(shape), memtable: part}
-				w.do()
-				var p sourcePart
-				for _, image := range w.images {
-					for _, ref := range image.Index.Pages {
-						data := append(image.Blocks, image.Tail)[ref.Block]
-						p.pages = append(p.pages, data[ref.Offset:][:ref.Size])
-					}
-				}
-				sources = append(sources, p)
-			}
-			var free [][]byte
-			tools := newTools(shape)
-			meter := newMeter()
-			for b.Loop() {
-				w := work{tools: tools, free: free}
-				for _, p := range sources {
-					w.sources = append(w.sources, source{parts: []sourcePart{p}})
-				}
-				w.do()
-				free = w.free
-				for _, image := range w.images {
-					free = append(append(free, image.Blocks...), image.Tail)
-				}
-			}
-			meter.report(b, n)
+			benchmarkMerge(b, tr.filter, entries[:len(entries)/9], entries[len(entries)/9:])
 		})
+		if !tr.filter {
+			b.Run("tiers of "+tr.name, func(b *testing.B) {
+				benchmarkMerge(b, false, slices.Collect(slices.Chunk(entries, 9<<11))...)
+			})
+		}
 	}
+}
+
+func benchmarkMerge(b *testing.B, filter bool, runs ...[]Entry) {
+	n := 0
+	shape := Config{Words: 2, Filter: filter, PageSize: PageSizeDefault, MemtableEntries: 9 << 14}.tables(256<<10 - 64)
+	var sources []sourcePart
+	for _, run := range runs {
+		n += len(run)
+		w := work{tools: newTools(shape), memtable: run}
+		w.do()
+		sources = append(sources, sourcePart{pages: pagesOf(w.images)})
+	}
+	var free [][]byte
+	tools := newTools(shape)
+	meter := newMeter()
+	for b.Loop() {
+		w := work{tools: tools, free: free}
+		for _, p := range sources {
+			w.sources = append(w.sources, source{parts: []sourcePart{p}})
+		}
+		w.do()
+		free = w.free
+		for _, image := range w.images {
+			free = append(append(free, image.Blocks...), image.Tail)
+		}
+	}
+	meter.report(b, n)
 }
 
 // BenchmarkLookupAbsent looks up batches of ids that are not in a tree of ten
@@ -228,15 +234,7 @@ func (y *yard) Submit(r *blockio.Request) { y.queue = append(y.queue, r) }
 
 // step completes all requests, and one job if there is one.
 func (y *yard) step(wait bool) {
-	for len(y.queue) > 0 {
-		queue := y.queue
-		y.queue = nil
-		y.rounds++
-		for _, r := range queue {
-			y.perform(r)
-			r.Done(r)
-		}
-	}
+	y.complete()
 	if wait {
 		(<-y.done)()
 		y.hired--

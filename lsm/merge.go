@@ -127,70 +127,81 @@ func (w *work) flushKey(newest *Entry, count int) {
 	}
 }
 
+// head is where a source is. Heads are kept in the order of their keys, and for
+// equal keys the newer source first.
+type head struct {
+	key    Key
+	source *source
+	number int // of the source
+}
+
 func (w *work) merge() {
-	live := make([]*source, 0, len(w.sources))
+	heads := make([]head, len(w.sources))
 	for i := range w.sources {
-		s := &w.sources[i]
-		if s.window = w.tools.window(); w.fill(s) {
-			live = append(live, s)
-		}
+		w.sources[i].window = w.tools.window()
+		heads[i] = head{source: &w.sources[i], number: i}
 	}
-	for len(live) > 0 && w.err == nil {
-		least, same, bound := compare(live)
-		s := live[least]
-		if same > 1 {
-			e := s.window[s.at]
-			if !w.set || same%2 == 1 {
-				w.add(&e)
-			}
-			for i := len(live) - 1; i >= least; i-- {
-				if live[i].window[live[i].at].Key == e.Key {
-					live = w.advance(live, i)
-				}
-			}
+	for i := len(heads) - 1; i >= 0; i-- {
+		heads = w.settle(heads, i)
+	}
+	for len(heads) > 0 && w.err == nil {
+		s := heads[0].source
+		if len(heads) > 1 && heads[1].key == heads[0].key {
+			heads = w.mergeEqual(heads)
 			continue
+		}
+		bound := table.KeyMax
+		if len(heads) > 1 {
+			bound = heads[1].key
 		}
 		// Mostly several entries of one source follow one another.
 		for {
 			w.add(&s.window[s.at])
 			s.at++
-			if s.at == len(s.window) && !w.fill(s) {
-				live = append(live[:least], live[least+1:]...)
-				break
-			}
-			if len(live) > 1 && !s.window[s.at].Key.Less(bound) {
+			if s.at == len(s.window) || !s.window[s.at].Key.Less(bound) {
 				break
 			}
 		}
+		heads = w.settle(heads, 0)
 	}
 }
 
-// compare finds the newest of the sources that are at the least key, how many
-// are at that key, and the least key of the others.
-func compare(live []*source) (least, same int, bound table.Key) {
-	same, bound = 1, table.KeyMax
-	key := live[0].window[live[0].at].Key
-	for i := 1; i < len(live); i++ {
-		switch other := live[i].window[live[i].at].Key; {
-		case other == key:
-			same++
-		case other.Less(key):
-			least, same, bound, key = i, 1, key, other
-		case other.Less(bound):
-			bound = other
+// mergeEqual passes on what is left of the entries of a key that several sources
+// have.
+func (w *work) mergeEqual(heads []head) []head {
+	e := heads[0].source.window[heads[0].source.at]
+	same := 1
+	for same < len(heads) && heads[same].key == e.Key {
+		same++
+	}
+	if !w.set || same%2 == 1 {
+		w.add(&e)
+	}
+	for i := same - 1; i >= 0; i-- {
+		heads[i].source.at++
+		heads = w.settle(heads, i)
+	}
+	return heads
+}
+
+// settle puts head i, whose source has moved on, in its place among those behind
+// it, or takes it away if the source is at its end. The first heads up to i may
+// be out of date.
+func (w *work) settle(heads []head, i int) []head {
+	h := heads[i]
+	s := h.source
+	if s.at == len(s.window) && !w.fill(s) {
+		return append(heads[:i], heads[i+1:]...)
+	}
+	h.key = s.window[s.at].Key
+	for ; i+1 < len(heads) && !h.key.Less(heads[i+1].key); i++ {
+		if h.key == heads[i+1].key && h.number < heads[i+1].number {
+			break
 		}
+		heads[i] = heads[i+1]
 	}
-	return least, same, bound
-}
-
-// advance moves one source to its next entry, and takes it away after its last.
-func (w *work) advance(live []*source, i int) []*source {
-	s := live[i]
-	s.at++
-	if s.at < len(s.window) || w.fill(s) {
-		return live
-	}
-	return append(live[:i], live[i+1:]...)
+	heads[i] = h
+	return heads
 }
 
 // fill decodes the next page that has entries to merge. It reports false at the

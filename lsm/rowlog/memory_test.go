@@ -2,6 +2,7 @@ package rowlog
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/ledgerd/ledgerd/internal/blockio"
@@ -14,6 +15,7 @@ type ram struct {
 	bytes   []byte
 	waiting []*blockio.Request
 	forgets bool // what is written
+	reads   int  // until now
 }
 
 func (r *ram) Submit(q *blockio.Request) { r.waiting = append(r.waiting, q) }
@@ -25,6 +27,7 @@ func (r *ram) run() {
 		switch {
 		case q.Kind == blockio.Read:
 			copy(q.Buf, r.bytes[q.Offset:])
+			r.reads++
 		case !r.forgets:
 			copy(r.bytes[q.Offset:], q.Buf)
 		}
@@ -68,4 +71,38 @@ func pushNumbered(l *Log, size int, stamp uint64) Position {
 	binary.LittleEndian.PutUint16(row, uint16(size))
 	binary.LittleEndian.PutUint64(row[8:], stamp)
 	return l.Push(size)
+}
+
+// A batch of rows costs a read for each of their parts, a long scan one for each
+// block.
+func TestReadsAreFew(t *testing.T) {
+	disk, l := newRAMLog(t, 1<<26, 0, false)
+	positions := fill(disk, l, 200_000, 75)
+	rng := rand.New(rand.NewPCG(1, 1))
+	rng.Shuffle(len(positions), func(i, j int) { positions[i], positions[j] = positions[j], positions[i] })
+	done := func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	disk.reads = 0
+	l.Fetch(positions[:150_000], func(int, []byte) {}, done)
+	disk.run()
+	if parts := l.flushed * l.parts; disk.reads != parts {
+		t.Errorf("%d reads for %d parts", disk.reads, parts)
+	}
+	for _, descending := range []bool{false, true} {
+		disk.reads = 0
+		l.Scan(0, l.End(), descending, func(Position, []byte) bool { return true }, done)
+		disk.run()
+		if disk.reads > l.flushed+scanWholeBlocks {
+			t.Errorf("%d reads for %d blocks", disk.reads, l.flushed)
+		}
+		disk.reads = 0
+		l.Scan(0, l.base-1, descending, func(Position, []byte) bool { return false }, done)
+		disk.run()
+		if disk.reads > scanAheadFirst {
+			t.Errorf("%d reads for a row", disk.reads)
+		}
+	}
 }

@@ -77,13 +77,13 @@ func (l *Log) PositionOf(number uint64, size int) Position {
 	return positionOf(block, l.start(1+row/rest)+row%rest*size)
 }
 
-// NumberOf is the reverse of PositionOf. Of a position that is no row's it
-// returns the number of the next row: of End, how many rows there are.
+// NumberOf is the reverse of PositionOf. Of End it returns how many rows there
+// are.
 func (l *Log) NumberOf(p Position, size int) uint64 {
 	first, rest := l.start(1)/size, blockio.SectorSize/size
 	perBlock := first + (l.parts-1)*rest
 	part := l.partAt(p.offset())
-	row := min((p.offset()-l.start(part)+size-1)/size, rest)
+	row := (p.offset() - l.start(part)) / size
 	if part > 0 {
 		row += first + (part-1)*rest
 	}

@@ -141,6 +141,10 @@ func (s *scan) ask() {
 func (p *piece) complete(content []byte, err error) {
 	s := p.scan
 	s.inFlight--
+	if s.ended {
+		s.recycle()
+		return
+	}
 	switch {
 	case err != nil:
 		p.err = err
@@ -150,12 +154,7 @@ func (p *piece) complete(content []byte, err error) {
 		p.part = append(p.part[:0], content...)
 	}
 	p.ready = true
-	if !s.ended {
-		s.run()
-		return
-	}
-	p.free()
-	s.recycle()
+	s.run()
 }
 
 // free gives back the memory of a block.
@@ -168,9 +167,7 @@ func (p *piece) free() {
 
 func (s *scan) finish(err error) {
 	for ; s.count > 0; s.count-- {
-		if p := &s.pieces[s.head]; p.ready {
-			p.free()
-		}
+		s.pieces[s.head].free()
 		s.head = (s.head + 1) % scanAhead
 	}
 	if err != nil {

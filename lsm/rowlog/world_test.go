@@ -30,10 +30,14 @@ type world struct {
 	grid      *grid.Grid
 	log       *Log
 	twin      twin
+	rowSize   int // of all rows, unless 0
+	pace      int // of how many rows one has another stamp than the row before
 
 	state []byte // of the log, in the last checkpoint
 	rows  int    // of the twin then
 	free  grid.State
+
+	opened bool // the log, by reopen
 }
 
 // twin is a log as a slice.
@@ -45,8 +49,11 @@ type twinRow struct {
 }
 
 func newWorld(t testing.TB, seed uint64, blockSize int) *world {
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 77)), blockSize: blockSize}
-	w.config = Config{Name: "test", Kind: 9, DirectoryKind: 10, RowMax: testRowMax, RecentSize: int(seed%4) * blockSize}
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 77)), blockSize: blockSize, pace: 1}
+	w.config = Config{
+		Name: "test", Kind: 9, DirectoryKind: 10,
+		RowMax: testRowMax, RecentSize: int(seed%4) * (blockSize - grid.HeaderSize),
+	}
 	w.disk = faultdisk.New(rand.New(rand.NewPCG(seed, 78)))
 	w.build()
 	return w
@@ -86,25 +93,38 @@ func (w *world) push(rng *rand.Rand, size int) {
 		stamp = stampOf(w.twin[n-1].bytes)
 	}
 	binary.LittleEndian.PutUint16(row, uint16(size))
-	binary.LittleEndian.PutUint64(row[8:], stamp+uint64(rng.IntN(3)))
+	if rng.IntN(w.pace) == 0 {
+		stamp += uint64(rng.IntN(3))
+	}
+	binary.LittleEndian.PutUint64(row[8:], stamp)
 	kept := slices.Clone(row[:size])
 	w.twin = append(w.twin, twinRow{w.log.Push(size), kept})
 }
 
-// op pushes some rows and flushes; sometimes it rolls back in between.
+func (w *world) pushRandom(rng *rand.Rand) {
+	size := rowMin + rng.IntN(testRowMax-rowMin+1)
+	if w.rowSize != 0 {
+		size = w.rowSize
+	}
+	w.push(rng, size)
+}
+
+// op pushes some rows and flushes, mostly; sometimes it rolls back in between.
 func (w *world) op(rng *rand.Rand) {
 	rows := rng.IntN(1 << rng.IntN(9))
 	for range 1 + rng.IntN(2) {
 		mark, end := w.log.Mark(), len(w.twin)
 		for range rows {
-			w.push(rng, rowMin+rng.IntN(testRowMax-rowMin+1))
+			w.pushRandom(rng)
 		}
 		if rng.IntN(3) == 0 {
 			w.log.Truncate(mark)
 			w.twin = w.twin[:end]
 		}
 	}
-	w.log.Flush()
+	if rng.IntN(8) > 0 {
+		w.log.Flush()
+	}
 }
 
 // checkpoint makes one durable.
@@ -127,7 +147,7 @@ func (w *world) checkpoint() {
 
 // reopen opens the last checkpoint.
 func (w *world) reopen() error {
-	w.twin = w.twin[:w.rows]
+	w.twin, w.opened = w.twin[:w.rows], false
 	w.build()
 	done, err := false, error(nil)
 	w.grid.Open(w.free, func(e error) { done, err = true, e })
@@ -138,6 +158,7 @@ func (w *world) reopen() error {
 	done = false
 	w.log.Open(w.state, func(e error) { done, err = true, e })
 	w.wait(&done)
+	w.opened = err == nil
 	return err
 }
 
@@ -259,5 +280,5 @@ func (w *world) randomRead(rng *rand.Rand) check {
 			return p.at
 		}
 	}
-	return w.scan(bound(0), bound(w.log.End()), rng.IntN(2) == 0, 1+rng.IntN(1<<rng.IntN(13)))
+	return w.scan(bound(0), bound(1<<63), rng.IntN(2) == 0, 1+rng.IntN(1<<rng.IntN(13)))
 }
