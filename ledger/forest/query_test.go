@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/ledger"
 	"github.com/ledgerd/ledgerd/sim/model"
 	"github.com/ledgerd/ledgerd/sim/model/gen"
@@ -40,6 +41,50 @@ func TestReadsModel(t *testing.T) {
 				t.Errorf("only %d steps of the disk: this was not cold", c.reads)
 			}
 		})
+	}
+}
+
+// TestHotAccounts asks about accounts with thousands of transfers, of which few
+// are on one side, so that queries go from window to window.
+func TestHotAccounts(t *testing.T) {
+	const seed, batch, batches = 3, 60, 100
+	oracle, c := model.New(), newColdLedger(seed, coldOptions())
+	random := rand.New(rand.NewPCG(seed, 7))
+	now := uint64(1_700_000_000_000_000_000)
+	do := func(operation ledger.Operation, body []byte) {
+		now += 1000
+		want := oracle.Commit(byte(operation), now, body, nil)
+		if got := c.execute(operation, now, body); !bytes.Equal(got, want) {
+			t.Fatalf("%v at %d: got %x, want %x", operation, now, got, want)
+		}
+	}
+	var accounts []byte
+	for id := range uint64(3) {
+		a := ledger.Account{ID: u128.From64(id + 1), Ledger: 1, Code: 1, Flags: ledger.AccountHistory}
+		accounts = a.Append(accounts)
+	}
+	do(ledger.OperationCreateAccountsUnbatched, accounts)
+	id := uint64(0)
+	for range batches {
+		var events []byte
+		for range batch {
+			id++
+			x := ledger.Transfer{
+				ID: u128.From64(id), DebitAccountID: u128.From64(1), CreditAccountID: u128.From64(2),
+				Amount: u128.From64(random.Uint64N(9)), Ledger: 1, Code: uint16(1 + random.IntN(3)), UserData32: random.Uint32N(3),
+			}
+			if random.IntN(100) == 0 {
+				x.DebitAccountID, x.CreditAccountID = x.CreditAccountID, x.DebitAccountID
+			} else if random.IntN(100) == 0 {
+				x.DebitAccountID = u128.From64(3)
+			}
+			events = x.Append(events)
+		}
+		do(ledger.OperationCreateTransfersUnbatched, events)
+	}
+	compareQueries(t, c, oracle, seed, now+1)
+	if err := c.verify(); err != nil {
+		t.Error(err)
 	}
 }
 
