@@ -47,12 +47,16 @@ func (t *Tree) due() bool {
 	return t.credit >= t.merge.estimate && (t.merge.beat < t.beat || t.credit >= t.creditMax())
 }
 
-// flushDue reports whether the frozen memtable must be a run by now: when the
-// other one is half full, which leaves a worker half of the time between two
-// flushes.
-func (t *Tree) flushDue() bool { return 2*len(t.active.entries) >= t.config.MemtableEntries }
-
-// full reports whether the memtable may have no room for another beat.
+// full reports whether the memtable may have no room for another beat. Then it
+// is frozen, and the one before must be a run: so a worker has all the time
+// between two flushes for one.
+//
+// The first memtable ends early, by the kind of the tree, so that trees to which
+// as much is added are not flushed at the same Beat.
 func (t *Tree) full() bool {
-	return len(t.active.entries)+t.config.BeatEntries > t.config.MemtableEntries
+	room := t.config.MemtableEntries
+	if t.frozen == nil && t.version.order == nil {
+		room = room/2 + room/16*int(t.config.Kind%8)
+	}
+	return len(t.active.entries)+t.config.BeatEntries > room
 }

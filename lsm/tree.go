@@ -107,7 +107,7 @@ func (t *Tree) Beat(mark uint64, done func(error)) {
 
 // stepBeat does what is due, and reports false when it has to wait.
 func (t *Tree) stepBeat() bool {
-	if t.flush != nil && t.flushDue() {
+	if t.flush != nil && t.full() {
 		if !t.admissible(t.flush) {
 			return false
 		}
