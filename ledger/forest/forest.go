@@ -121,7 +121,7 @@ func New(grid Grid, workers lsm.Workers, options Options) *Forest {
 }
 
 func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
-	return &tables{
+	t := &tables{
 		accounts: rowlog.New(grid, rowlog.Config{
 			Name: "accounts", Kind: kindAccounts, DirectoryKind: kindAccountsDirectory,
 			RowMax: accountRowSize,
@@ -136,6 +136,8 @@ func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
 		cache:      newCache(o.CacheAccounts),
 		nextExpiry: noExpiry,
 	}
+	t.indexed = ends{t.accounts.End(), t.events.End()}
+	return t
 }
 
 // Check judges a client's request by its shape alone: see ledger.Machine.Check.

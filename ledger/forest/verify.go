@@ -13,7 +13,16 @@ import (
 // method may be called before done. It takes some microseconds for each
 // transfer and about a hundred bytes of memory for each account.
 func (f *Forest) Verify(done func(error)) {
-	t := f.tables
+	f.indexer.run(func(err error) {
+		if err != nil {
+			done(err)
+			return
+		}
+		f.tables.verify(done)
+	})
+}
+
+func (t *tables) verify(done func(error)) {
 	v := &verifier{tables: t, done: done, accounts: make([]verified, t.slots())}
 	v.expected = trees{replaying: true, sums: new([treeCount]entrySum)}
 	v.lookups.tables = t
@@ -35,8 +44,7 @@ type verifier struct {
 	events       uint64 // rows that were scanned
 	lastTransfer uint64 // timestamp
 	lastExpiry   uint64 // timestamp
-	older        slot   // the first account that is not older than lastTransfer
-	oldExpiry    slot   // the same of lastExpiry
+	older        slot   // the first account that is not older than the transfer
 	pendings     uint64 // pending transfers that were scanned
 }
 

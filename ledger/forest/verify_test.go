@@ -88,5 +88,8 @@ func soundLedger() *coldLedger {
 	transfer(6, ledger.TransferPending, 0, 0)
 	bad := ledger.Transfer{ID: u128.From64(9), DebitAccountID: u128.From64(77), CreditAccountID: u128.From64(2), Ledger: 1, Code: 1}
 	do(ledger.OperationCreateTransfersUnbatched, 1, bad.Append(nil)) // burns its id
+	if err := c.verify(); err != nil {
+		panic(err)
+	}
 	return c
 }
