@@ -41,7 +41,11 @@ func (v *verifier) transfer(p position, row []byte) error {
 		return fmt.Errorf("transfer %v has the timestamp %d after %d", x.ID, x.Timestamp, v.lastTransfer)
 	}
 	v.lastTransfer = x.Timestamp
-	if !v.unshared(&v.older, x.Timestamp) {
+	// An account may have the timestamp of an expiry, but not of a transfer.
+	for v.older < v.slots && v.accounts[v.older].timestamp < x.Timestamp {
+		v.older++
+	}
+	if v.older < v.slots && v.accounts[v.older].timestamp == x.Timestamp {
 		return fmt.Errorf("transfer %v and an account have the timestamp %d", x.ID, x.Timestamp)
 	}
 	v.lookups.transfers.add(idKey(x.ID), uint64(p))
@@ -96,8 +100,6 @@ func (v *verifier) expiry(p position, row []byte) error {
 	switch {
 	case e.timestamp <= v.lastExpiry:
 		return fmt.Errorf("%v of the events expires at %d after %d", p, e.timestamp, v.lastExpiry)
-	case !v.unshared(&v.oldExpiry, e.timestamp):
-		return fmt.Errorf("%v of the events and an account have the timestamp %d", p, e.timestamp)
 	case e.number >= v.pendings || v.tables.statuses.at(e.number) != ledger.PendingExpired:
 		return fmt.Errorf("pending transfer number %d is not expired, as %v of the events says", e.number, p)
 	case e.position >= p:
@@ -106,15 +108,6 @@ func (v *verifier) expiry(p position, row []byte) error {
 	v.lastExpiry = e.timestamp
 	v.lookups.expired.add(expiredKey(e.timestamp), uint64(p))
 	return v.follow(p, row, ledger.Uint128{})
-}
-
-// unshared reports whether no account has a timestamp. from is the first account
-// that may have it: what is asked for ascends.
-func (v *verifier) unshared(from *slot, timestamp uint64) bool {
-	for *from < v.slots && v.accounts[*from].timestamp < timestamp {
-		*from++
-	}
-	return *from == v.slots || v.accounts[*from].timestamp != timestamp
 }
 
 // follow demands that both accounts of a row are what they were before, but for
