@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/lsm/table"
@@ -127,34 +128,33 @@ func (w *work) flushKey(newest *Entry, count int) {
 	}
 }
 
-// head is where a source is. Heads are kept in the order of their keys, and for
-// equal keys the newer source first.
+// head is the key at which a source is. Heads are kept in the order of their
+// keys, and for equal keys the newer source first.
 type head struct {
 	key    Key
-	source *source
-	number int // of the source
+	source int
 }
 
 func (w *work) merge() {
 	heads := make([]head, len(w.sources))
 	for i := range w.sources {
 		w.sources[i].window = w.tools.window()
-		heads[i] = head{source: &w.sources[i], number: i}
+		heads[i].source = i
 	}
 	for i := len(heads) - 1; i >= 0; i-- {
 		heads = w.settle(heads, i)
 	}
 	for len(heads) > 0 && w.err == nil {
-		s := heads[0].source
-		if len(heads) > 1 && heads[1].key == heads[0].key {
-			heads = w.mergeEqual(heads)
-			continue
-		}
 		bound := table.KeyMax
 		if len(heads) > 1 {
 			bound = heads[1].key
+			if bound == heads[0].key {
+				heads = w.mergeEqual(heads)
+				continue
+			}
 		}
 		// Mostly several entries of one source follow one another.
+		s := &w.sources[heads[0].source]
 		for {
 			w.add(&s.window[s.at])
 			s.at++
@@ -169,7 +169,8 @@ func (w *work) merge() {
 // mergeEqual passes on what is left of the entries of a key that several sources
 // have.
 func (w *work) mergeEqual(heads []head) []head {
-	e := heads[0].source.window[heads[0].source.at]
+	newest := &w.sources[heads[0].source]
+	e := newest.window[newest.at]
 	same := 1
 	for same < len(heads) && heads[same].key == e.Key {
 		same++
@@ -178,29 +179,36 @@ func (w *work) mergeEqual(heads []head) []head {
 		w.add(&e)
 	}
 	for i := same - 1; i >= 0; i-- {
-		heads[i].source.at++
+		w.sources[heads[i].source].at++
 		heads = w.settle(heads, i)
 	}
 	return heads
 }
 
 // settle puts head i, whose source has moved on, in its place among those behind
-// it, or takes it away if the source is at its end. The first heads up to i may
-// be out of date.
+// it, or takes it away if the source is at its end. It counts the smaller ones
+// without a branch: which way that would go no processor can guess.
 func (w *work) settle(heads []head, i int) []head {
-	h := heads[i]
-	s := h.source
+	h := head{source: heads[i].source}
+	s := &w.sources[h.source]
 	if s.at == len(s.window) && !w.fill(s) {
 		return append(heads[:i], heads[i+1:]...)
 	}
 	h.key = s.window[s.at].Key
-	for ; i+1 < len(heads) && !h.key.Less(heads[i+1].key); i++ {
-		if h.key == heads[i+1].key && h.number < heads[i+1].number {
-			break
-		}
-		heads[i] = heads[i+1]
+	others := heads[i+1:]
+	smaller := 0
+	for k := range others {
+		key := &others[k].key
+		_, borrow := bits.Sub64(key[2], h.key[2], 0)
+		_, borrow = bits.Sub64(key[1], h.key[1], borrow)
+		_, borrow = bits.Sub64(key[0], h.key[0], borrow)
+		smaller += int(borrow)
 	}
-	heads[i] = h
+	for smaller < len(others) && others[smaller].key == h.key && others[smaller].source < h.source {
+		smaller++
+	}
+	copy(heads[i:], others[:smaller])
+	heads[i+smaller] = h
 	return heads
 }
 
