@@ -1,9 +1,11 @@
 package forest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 
+	"github.com/ledgerd/ledgerd/internal/multibatch"
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/ledger"
 )
@@ -66,4 +68,83 @@ func TestImportedTimes(t *testing.T) {
 	if err := c.verify(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestResolveAllocatesNothing: neither a batch of new transfers of cached
+// accounts, nor lookups and repetitions that are in memory.
+func TestResolveAllocatesNothing(t *testing.T) {
+	f, body := warmForest(t)
+	timestamp := uint64(1 << 50)
+	r := f.resolver
+	finished := 0
+	done := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		finished++
+	}
+	repeated := bytes.Clone(body)
+	for i := range 50 { // ids of the batch before
+		id := u128.FromBytes(repeated[i*ledger.TransferSize:])
+		u128.From64(id.Lo - benchBatch).PutBytes(repeated[i*ledger.TransferSize:])
+	}
+	lookups := multibatch.AppendTrailer(idsOf(5, 6, 7), u128.Size, []uint16{3})
+	for _, c := range []struct {
+		name      string
+		operation ledger.Operation
+		body      []byte
+		stashed   int
+	}{
+		{"new transfers", ledger.OperationCreateTransfers, body, 0},
+		{"some repeated", ledger.OperationCreateTransfers, repeated, 50},
+		{"lookup of transfers", ledger.OperationLookupTransfers, lookups, 3},
+		{"lookup of accounts", ledger.OperationLookupAccounts, lookups, 0},
+	} {
+		finished = 0
+		const runs = 5
+		allocs := testing.AllocsPerRun(runs, func() {
+			f.tables.begin()
+			r.resolve(c.operation, timestamp, c.body, done)
+		})
+		if allocs != 0 || finished != runs+1 || len(f.tables.stash.entries) != c.stashed {
+			t.Errorf("%s: %v allocations, %d done, %d stashed", c.name, allocs, finished, len(f.tables.stash.entries))
+		}
+	}
+}
+
+// BenchmarkResolve measures ns per transfer of a plain batch: at most 120.
+func BenchmarkResolve(b *testing.B) {
+	f, body := warmForest(b)
+	done := func(err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		f.tables.begin()
+		f.resolver.resolve(ledger.OperationCreateTransfers, 1<<50, body, done)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchBatch, "ns/transfer")
+}
+
+// warmForest returns a forest with 10,000 accounts and some batches of transfers,
+// and a batch that was not executed.
+func warmForest(t testing.TB) (f *Forest, body []byte) {
+	l := newWorkload(10_000)
+	g := newDiscardGrid()
+	f = New(g, g, Options{})
+	timestamp := uint64(1)
+	createAccounts(f, 10_000, &timestamp)
+	for range 20 {
+		timestamp += benchBatch
+		execute(f, ledger.OperationCreateTransfers, timestamp, l.batch(benchBatch), nil)
+		g.run()
+	}
+	f.indexer.run(func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	g.run()
+	return f, l.batch(benchBatch)
 }
