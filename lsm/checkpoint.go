@@ -42,10 +42,6 @@ func (t *Tree) Open(state []byte) error {
 		t.fail(err)
 		return t.err
 	}
-	t.beat = 1
-	if t.merge != nil && r.fresh {
-		t.merge.beat = 1
-	}
 	t.opened = &r
 	return nil
 }

@@ -31,8 +31,7 @@ import (
 //	    48     4  those of them that were there at the last Beat
 //	    52     1  whether tombstones of the frozen memtable are dropped, 0 or 1
 //	    53     1  level that is being merged, plus 1; 0 for none
-//	    54     1  whether that merge was begun at the last Beat, 0 or 1
-//	    55     1  reserved, 0
+//	    54     2  reserved, 0
 //	    56    32  for each of 8 levels, how many of its oldest runs are being
 //	              merged together
 //	    88   192  for each of 8 levels, the key at which its next merge begins
@@ -94,11 +93,11 @@ func (t *Tree) encode(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, t.active.mark)
 	b = appendCounts(b, len(frozen.entries), len(t.active.entries), t.seen)
 	b = append(b, flag(t.flush != nil && t.flush.work.bottom))
+	merging := 0
 	if t.merge != nil {
-		b = append(b, byte(t.merge.level+1), flag(t.merge.beat == t.beat), 0)
-	} else {
-		b = append(b, 0, 0, 0)
+		merging = t.merge.level + 1
 	}
+	b = append(b, byte(merging), 0, 0)
 	b = appendCounts(b, t.sweeps[:]...)
 	for i := range t.cursors {
 		b = appendKey(b, t.cursors[i])
@@ -188,8 +187,7 @@ type resumption struct {
 	frozen, active int // entries that will be refilled
 	bottom         bool
 	level          int // being merged, or -1
-	fresh          bool
-	excess         int // entries that were refilled beyond those
+	excess         int // entries refilled beyond those
 }
 
 func (t *Tree) decode(state []byte) (resumption, error) {
@@ -206,7 +204,7 @@ func (t *Tree) decode(state []byte) (resumption, error) {
 	t.seen = s.count(r.active)
 	r.bottom = s.byte(1) == 1
 	r.level = s.byte(levelsMax-1) - 1
-	r.fresh = s.byte(1) == 1
+	s.byte(0)
 	s.byte(0)
 	for i := range t.sweeps {
 		t.sweeps[i] = s.count(runsMax)
@@ -226,7 +224,7 @@ func (t *Tree) decode(state []byte) (resumption, error) {
 		t.frozen = newMemtable(t.config.MemtableEntries, t.config.Filter)
 		t.frozen.mark = frozenMark
 	}
-	none := r.frozen == 0 && (frozenMark != 0 || r.bottom) || r.level < 0 && r.fresh
+	none := r.frozen == 0 && (frozenMark != 0 || r.bottom)
 	if s.bad || len(s.b) != 0 || none || !t.shapely(v) {
 		return resumption{}, fmt.Errorf("%w: of %d bytes", ErrManifest, len(state))
 	}
