@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -65,6 +66,72 @@ func TestSameBytes(t *testing.T) {
 					t.Fatalf("%s, seed %d: checkpoint %d has other bytes", workloads[load].name, seed, i)
 				}
 			}
+		}
+	}
+}
+
+// A flush that is on its way at a checkpoint drops the same tombstones after it:
+// those of the first memtable hide nothing.
+func TestFirstFlushAfterOpen(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		config := testConfig(1)
+		config.MemtableEntries, config.BeatEntries = 64, 16
+		w := newWorld(t, 1, config)
+		remove := func() {
+			for range config.BeatEntries {
+				w.remove(Key{uint64(len(w.log))})
+			}
+			if err := w.beat(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for w.tree.frozen == nil {
+			remove()
+		}
+		if err := w.checkpoint(); err != nil {
+			t.Fatal(err)
+		}
+		if crash {
+			if err := w.reopen(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for flush := w.tree.flush; w.tree.flush == flush; {
+			remove()
+		}
+		if stats := w.tree.Stats(); len(stats.Levels) > 0 {
+			t.Errorf("crash %v: %+v", crash, stats)
+		}
+	}
+}
+
+// What the owner's log has too little or too much of is refused.
+func TestRefillOfAnotherLog(t *testing.T) {
+	config := testConfig(1)
+	config.MemtableEntries, config.BeatEntries = 64, 16
+	w := newWorld(t, 1, config)
+	for n := range uint64(100) {
+		w.put(Key{n}, n)
+		if n%10 == 9 {
+			if err := w.beat(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range []int{-1, 0, 1} {
+		w.build()
+		if err := w.tree.Open(w.root); err != nil {
+			t.Fatal(err)
+		}
+		mark := int(w.tree.Mark())
+		for n := range len(w.log) - mark + more {
+			w.tree.Refill(Key{uint64(mark + n)}, 1)
+		}
+		if err := w.tree.Refilled(); errors.Is(err, ErrRefill) != (more != 0) {
+			t.Errorf("%d entries too many: %v", more, err)
 		}
 	}
 }

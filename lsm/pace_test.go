@@ -90,3 +90,48 @@ func watchPace(t *testing.T, name string, config Config, entries int, key func(r
 		t.Errorf("%s: merging has fallen behind", name)
 	}
 }
+
+// TestJobsAreSmall watches that no merge has many more entries than it shall
+// have, however large the runs are, and that most have no fewer.
+func TestJobsAreSmall(t *testing.T) {
+	for _, tiered := range []bool{false, true} {
+		config := testConfig(2)
+		config.MemtableEntries, config.BeatEntries, config.Tiered = 1024, 128, tiered
+		w := newWorld(t, 0, config)
+		rng := rand.New(rand.NewPCG(1, 2))
+		jobs := map[*job]int{}
+		for n := range uint64(60_000) {
+			w.put(Key{rng.Uint64N(1000), n}, 1)
+			if n%128 == 127 {
+				if err := w.beat(); err != nil {
+					t.Fatal(err)
+				}
+				for w.step() {
+				}
+				if j := w.tree.merge; j != nil && j.done {
+					jobs[j] = 0
+					for _, s := range j.work.sources {
+						for _, p := range s.parts {
+							jobs[j] += p.used
+						}
+					}
+				}
+			}
+		}
+		largest, full, limit := 0, 0, w.tree.jobEntries()
+		for _, merged := range jobs {
+			largest = max(largest, merged)
+			if merged >= limit*3/4 {
+				full++
+			}
+		}
+		t.Logf("tiered %v: %d jobs of %d, %d of them full, up to %d entries", tiered, len(jobs), limit, full, largest)
+		most := limit * 5 / 4
+		if !tiered { // and what lies before it in a table of the level below
+			most += config.MemtableEntries * 2
+		}
+		if largest > most || full < len(jobs)*3/4 {
+			t.Errorf("tiered %v: jobs are too large or too small", tiered)
+		}
+	}
+}
