@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/ledger"
@@ -201,4 +202,48 @@ func (q *questions) next() (operation ledger.Operation, body []byte) {
 	body = make([]byte, ledger.ChangeEventsFilterSize)
 	f.Encode(body)
 	return ledger.OperationGetChangeEvents, body
+}
+
+// BenchmarkQueries measures ns per result where all pages and rows are in memory,
+// of the fastest of all queries.
+func BenchmarkQueries(b *testing.B) {
+	const accounts, batches = 1000, 60 // about 980 rows an account
+	l := newWorkload(accounts)
+	g := newDiscardGrid()
+	f := New(g, g, Options{})
+	timestamp := uint64(1)
+	createAccounts(f, accounts, &timestamp)
+	for range batches {
+		timestamp += benchBatch
+		execute(f, ledger.OperationCreateTransfers, timestamp, l.batch(benchBatch), nil)
+		g.run()
+	}
+	both := ledger.AccountFilterDebits | ledger.AccountFilterCredits
+	account, one, query, events := make([]byte, 128), make([]byte, 128), make([]byte, 64), make([]byte, 64)
+	(&ledger.AccountFilter{AccountID: u128.From64(7), Limit: 8190, Flags: both}).Encode(account)
+	(&ledger.AccountFilter{AccountID: u128.From64(7), Limit: 8190, Flags: ledger.AccountFilterDebits}).Encode(one)
+	(&ledger.QueryFilter{Ledger: 1, Code: 1, Limit: 8190}).Encode(query)
+	(&ledger.ChangeEventsFilter{Limit: 2730}).Encode(events)
+	for _, c := range []struct {
+		name      string
+		operation ledger.Operation
+		body      []byte
+	}{
+		{"account", ledger.OperationGetAccountTransfersUnbatched, account},
+		{"account_debits", ledger.OperationGetAccountTransfersUnbatched, one},
+		{"two_values", ledger.OperationQueryTransfersUnbatched, query},
+		{"events", ledger.OperationGetChangeEvents, events},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			least, reply := time.Hour, []byte(nil)
+			for b.Loop() {
+				start := time.Now()
+				reply = execute(f, c.operation, timestamp+1, c.body, reply[:0])
+				least = min(least, time.Since(start))
+			}
+			results := len(reply) / c.operation.ResultSize()
+			b.ReportMetric(float64(results), "results")
+			b.ReportMetric(float64(least.Nanoseconds())/float64(results), "min-ns/result")
+		})
+	}
 }
