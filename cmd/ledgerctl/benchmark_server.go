@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerd/ledgerd/internal/server"
 )
 
-// benchmarkServer is the hidden subcommand that serves a fresh data file to the
+// benchmarkServer is the hidden subcommand that serves a data file to the
 // benchmark that started it.
 const benchmarkServer = "benchmark-server"
 
@@ -28,9 +28,6 @@ func newBenchmarkServer() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := server.Format(args[0], server.FormatConfig{ReplicaCount: 1}); err != nil {
-				return err
-			}
 			replica, err := server.Start(server.Config{
 				Path:      args[0],
 				Addresses: []string{"127.0.0.1:0"},
@@ -56,6 +53,11 @@ type serverProcess struct {
 	command *exec.Cmd
 	input   io.Closer // its end stops the server
 	address string
+}
+
+// formatServer makes the data file of a benchmark's own server.
+func formatServer(path string) error {
+	return server.Format(path, server.FormatConfig{ReplicaCount: 1})
 }
 
 // startServer starts this program as a server in a process of its own, and
