@@ -103,8 +103,9 @@ func (r *replica) start() {
 		onComplete: p.happened,
 	}
 	p.node = node.New(node.Options{
-		Storage: p, Bus: p, Clock: r, Pool: &p.pool,
-		FileSize: r.fileSize,
+		Storage: p, Bus: p, Clock: r, Pool: &p.pool, Workers: p,
+		FileSize: r.fileSize, GridCacheSize: s.options.gridCacheSize,
+		CacheAccounts: s.options.cacheAccounts, Tiny: true,
 		Identity: &vsr.Identity{Cluster: s.cluster, Replica: uint8(r.index)},
 		Watch: func(inner vsr.StateMachine) vsr.StateMachine {
 			p.machine = newCheckMachine(s, inner)
@@ -146,6 +147,25 @@ func (p *process) Submit(request *blockio.Request) {
 			s.scheduler.after(s.faults.duration(0, 2*s.options.storage.delayMax), func() { r.crash(p) })
 		}
 	}
+}
+
+// Go implements node.Options.Workers: the job is done at some time, and the
+// process hears of it some time later.
+func (p *process) Go(job, done func()) {
+	s := p.replica.sim
+	some := func() time.Duration { return s.workers.duration(0, s.options.workerDelayMax) }
+	s.scheduler.after(some(), func() {
+		if p.dead {
+			return
+		}
+		job()
+		s.scheduler.after(some(), func() {
+			if !p.dead {
+				done()
+				p.happened()
+			}
+		})
+	})
 }
 
 // SendToClient implements vsr.Bus.

@@ -78,6 +78,7 @@ type simulation struct {
 	scheduler    scheduler
 	network      network
 	storage      random // delays of all disks
+	workers      random // delays of all workers
 	faults       random
 	clientRandom random
 	buffers      buffer.Pool // of clients
@@ -113,7 +114,7 @@ type hash64 interface {
 func newSimulation(seed uint64, trace func(string)) *simulation {
 	s := &simulation{
 		seed: seed, options: drawOptions(seed), cluster: u128.Uint128{Lo: seed, Hi: 7},
-		storage: newRandom(seed, streamStorage), faults: newRandom(seed, streamFaults),
+		storage: newRandom(seed, streamStorage), workers: newRandom(seed, streamWorkers), faults: newRandom(seed, streamFaults),
 		clientRandom: newRandom(seed, streamClients),
 		clientByID:   make(map[u128.Uint128]*client),
 		history:      newHistory(), fingerprint: fnv.New64a(), traceLine: trace,

@@ -56,6 +56,7 @@ type Server struct {
 	config  Config
 	disk    *disk.Disk
 	loop    *loop
+	workers *workers
 	pool    buffer.Pool
 	bus     *bus.Bus // set by the loop when the replica has opened
 	stopped chan struct{}
@@ -91,11 +92,13 @@ func (s *Server) open() error {
 	if err != nil {
 		return err
 	}
+	s.workers = startWorkers(s.loop.worked)
 	s.loop.replica = node.New(node.Options{
 		Storage:        s.disk,
 		Bus:            s,
 		Clock:          systemClock{},
 		Pool:           &s.pool,
+		Workers:        s.workers,
 		FileSize:       info.Size(),
 		Identity:       s.config.Identity,
 		RequestSizeMax: s.requestSizeMax(),
@@ -171,10 +174,11 @@ func (s *Server) Close() error {
 	return s.disk.Close()
 }
 
-// stop ends the loop, then the connections.
+// stop ends the loop, then what works for it.
 func (s *Server) stop() {
 	s.loop.end()
 	<-s.stopped
+	s.workers.close()
 	if s.bus != nil {
 		s.bus.Close()
 	}
