@@ -83,7 +83,7 @@ const testsMayImport = `
 	sim/model/*          sim/model
 	vsr                  vsr/*
 	vsr/*                vsr/faultdisk
-	internal/node        ledger vsr/faultdisk
+	internal/node        ledger sim/model sim/model/* vsr/faultdisk
 	internal/server      client ledger vsr/superblock wire
 	internal/killtest    client ledger
 `
