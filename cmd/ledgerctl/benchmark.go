@@ -20,6 +20,7 @@ import (
 type benchmark struct {
 	*common
 	workload  bench.Workload // what differs from the named one, by flags
+	caches    caches
 	directory string
 	yardstick bool
 	restart   bool
@@ -66,6 +67,7 @@ flags of counts, sizes and orders change what the named workload says:
 	flags.IntVar(&b.workload.UserData, "user-data-every", 0, "of how many transfers one has a user_data_64; 0 is none")
 	flags.IntVar(&b.workload.Queries, "query-count", 0, "queries of each kind after the transfers")
 	flags.Uint64Var(&b.workload.Seed, "seed", 0, "seed of accounts and amounts")
+	b.caches.addTo(cmd)
 	flags.StringVar(&b.directory, "directory", os.TempDir(), "where to put temporary files; choose the disk to measure")
 	flags.BoolVar(&b.restart, "restart", false, "restart the server before the queries, so that it has nothing in memory")
 	flags.BoolVar(&b.yardstick, "yardstick", false, "also do the least work that any ledger must do, to compare with")
@@ -136,7 +138,7 @@ func (b *benchmark) measureOwnServer(cmd *cobra.Command, path string, r *report)
 	if err := formatServer(path); err != nil {
 		return err
 	}
-	server, err := startServer(path)
+	server, err := startServer(path, b.caches)
 	if err != nil {
 		return err
 	}
@@ -148,7 +150,7 @@ func (b *benchmark) measureOwnServer(cmd *cobra.Command, path string, r *report)
 				return err
 			}
 			start := time.Now()
-			if server, err = startServer(path); err != nil {
+			if server, err = startServer(path, b.caches); err != nil {
 				return err
 			}
 			r.RestartSeconds = time.Since(start).Seconds()

@@ -15,7 +15,7 @@ func TestBenchmark(t *testing.T) {
 	directory := t.TempDir()
 	got := ledgerctl(t, "", "benchmark", "--directory="+directory, "--yardstick",
 		"--account-count=100", "--transfer-count=2000", "--transfer-batch-size=100", "--clients=4",
-		"--phase=two-phase", "--id-order=random", "--query-count=5", "--seed=9", "--user-data-every=3", "--restart")
+		"--phase=two-phase", "--id-order=random", "--query-count=5", "--seed=9", "--user-data-every=3", "--restart", "--cache-grid=1MiB", "--cache-accounts=2MiB")
 	if got.code != 0 {
 		t.Fatalf("exit code %d, %s", got.code, got.stderr)
 	}
@@ -60,7 +60,10 @@ func TestBenchmarkGivenServer(t *testing.T) {
 }
 
 func TestBenchmarkServerThatDoesNotStart(t *testing.T) {
-	if _, err := startServer(t.TempDir()); err == nil || !strings.Contains(err.Error(), "the server did not start") {
+	if got := ledgerctl(t, "", "benchmark", "--cache-grid=1"); got.code != 1 || !strings.Contains(got.stderr, "the server did not start") {
+		t.Errorf("%+v", got)
+	}
+	if _, err := startServer(t.TempDir(), caches{}); err == nil || !strings.Contains(err.Error(), "the server did not start") {
 		t.Errorf("error %v", err)
 	}
 }
