@@ -263,3 +263,20 @@ func TestReadOnlyLocks(t *testing.T) {
 		}
 	}
 }
+
+func TestCloseWaitsForReads(t *testing.T) {
+	path := created(t, 8<<20)
+	for range 5 {
+		var completed atomic.Int32
+		d, err := Open(path, Options{AllowBuffered: true, Complete: func(*blockio.Request) { completed.Add(1) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range aioMax {
+			d.Submit(&blockio.Request{Kind: blockio.Read, Offset: int64(i) * 8 * sector, Buf: filled(8*sector, 1)})
+		}
+		if err := d.Close(); err != nil || completed.Load() != aioMax {
+			t.Fatalf("Close returned %v after %d of %d completions", err, completed.Load(), aioMax)
+		}
+	}
+}
