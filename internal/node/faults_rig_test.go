@@ -19,15 +19,18 @@ import (
 	"github.com/ledgerd/ledgerd/wire"
 )
 
-// rigLayout is so small that a checkpoint comes after six or seven prepares, and
-// that both rings are lapped several times.
+// rigLayout is so small that a checkpoint comes after five prepares or so, that both
+// rings are lapped several times, and that the journal fills up now and then.
 var rigLayout = vsr.Layout{
-	JournalSlots: 32, JournalRingSize: 80 << 10, BlockSize: 4096, SessionsMax: 4, RequestSizeMax: 12 << 10,
+	JournalSlots: 32, JournalRingSize: 64 << 10, BlockSize: 4096, SessionsMax: rigCallers, RequestSizeMax: 12 << 10,
 }
 
 const (
-	rigCallers = 3
+	rigCallers = 6
 	rigStart   = 1_700_000_000_000_000_000 // ns
+	// restMax is after how many steps a replica that was asked for nothing more
+	// should have come to rest.
+	restMax = 1_000_000
 )
 
 // errFull is what the storage says when the file cannot grow.
@@ -57,9 +60,10 @@ type rig struct {
 	// crashed says that the process has come to a sudden end.
 	crashed bool
 	// struck says that a fault has happened; if patience is not negative, serve
-	// ends quietly after so many more requests of the script.
-	struck   bool
-	patience int
+	// ends quietly after so many more requests of the script. If hasty, the
+	// process crashes with the next answer.
+	struck, hasty bool
+	patience      int
 	// wrong is the first thing that must never be: a wrong answer, a lost one,
 	// a panic.
 	wrong error
@@ -162,7 +166,10 @@ func (r *rig) guard() {
 // has ended.
 func (r *rig) settle() {
 	defer r.guard()
-	for r.alive() && (r.replica.Step() || r.work()) {
+	for n := 0; r.alive() && (r.replica.Step() || r.work()); n++ {
+		if n > restMax {
+			r.fail("nobody comes to rest")
+		}
 	}
 }
 
@@ -203,28 +210,54 @@ func (r *rig) serve() bool {
 			r.callers[i].register()
 		}
 	}
-	if !r.send(rigCallers) || !r.audit() {
-		return false
-	}
-	for r.next < len(r.script) {
-		first := &r.script[r.next]
-		count := min(1+int(first.Now%rigCallers), len(r.script)-r.next)
-		for i := range count {
-			request := &r.script[r.next]
-			r.now = max(r.now, request.Now)
-			r.callers[i].ask(request.Operation, request.Body)
-			r.next++
-		}
-		if !r.send(count) {
-			return false
-		}
-		if r.struck && r.patience >= 0 {
-			if r.patience -= count; r.patience < 0 {
-				return false
+	return r.send(rigCallers) && r.audit() && r.play() && r.audit()
+}
+
+// play lets callers send requests of the script while the replica is at work, each
+// when it has the answer to the one before.
+func (r *rig) play() bool {
+	defer r.guard()
+	for r.alive() {
+		c := r.idle()
+		ready := c != nil && r.next < len(r.script) && !(r.struck && r.patience == 0)
+		switch {
+		case ready && r.random.IntN(8) == 0:
+			r.ask(c)
+		case r.replica.Step() || r.work():
+		case ready:
+			r.ask(c)
+		default:
+			for i := range r.callers {
+				if r.alive() && !r.callers[i].answered {
+					r.fail("caller %d waits for ever", i)
+				}
 			}
+			return r.alive() && r.next == len(r.script)
 		}
 	}
-	return r.audit()
+	return false
+}
+
+// idle returns a caller that waits for nothing, or nil.
+func (r *rig) idle() *caller {
+	for i := range r.callers {
+		if r.callers[i].answered {
+			return &r.callers[i]
+		}
+	}
+	return nil
+}
+
+// ask lets a caller send the next request of the script.
+func (r *rig) ask(c *caller) {
+	request := &r.script[r.next]
+	r.next++
+	if r.struck && r.patience > 0 {
+		r.patience--
+	}
+	r.now = max(r.now, request.Now)
+	c.ask(request.Operation, request.Body)
+	r.deliver(c.frame)
 }
 
 // send sends the latest requests of the first count callers, and waits for the
@@ -259,7 +292,7 @@ func (r *rig) audit() bool {
 	r.callers[0].ask(ledger.OperationQueryAccountsUnbatched, query)
 	r.callers[1].ask(ledger.OperationQueryTransfersUnbatched, query)
 	r.callers[2].ask(ledger.OperationGetChangeEvents, events)
-	return r.send(rigCallers)
+	return r.send(3)
 }
 
 func (c *caller) register() {
@@ -329,6 +362,7 @@ func (r *rig) receive(c *caller, reply wire.Reply, body []byte) error {
 		}
 	}
 	c.answered, c.heard = true, true
+	r.crashed = r.crashed || r.struck && r.hasty
 	c.latest, c.body = reply, slices.Clone(body)
 	return nil
 }

@@ -166,7 +166,8 @@ func isAt(err error, offsets []int64) bool {
 var recordMax = int64(blockio.RoundUp(int(rigLayout.PrepareSizeMax())))
 
 // live lets a rig whose disk has lied, or has rotted, go through three lives. Each
-// ends when nothing is in flight.
+// ends when nothing is in flight, but for a crash of the process: what a power cut
+// destroys would be another fault.
 func (n *tally) live(r *rig, offsets ...int64) {
 	for range 3 {
 		n.restarts++
@@ -178,6 +179,11 @@ func (n *tally) live(r *rig, offsets ...int64) {
 			n.stopped(r, offsets...)
 			n.refusals++
 			return
+		}
+		if r.crashed {
+			r.kill()
+			r.hasty = false
+			continue
 		}
 		r.disk.Run()
 		r.powerCut()
@@ -221,17 +227,21 @@ func (r *rig) verify() *node.Report {
 	return report
 }
 
-// every returns which of n steps are struck: all in full, or about count of them.
-func every(n, count int) (steps []int) {
-	stride := 1
-	if !*faultsFull {
-		stride = max(1, n/count)
+// some returns about so many of n steps, evenly spread: few of them, or, if the
+// whole matrix is wanted, many.
+func some(n, few, many int) (steps []int) {
+	count := few
+	if *faultsFull {
+		count = many
 	}
-	for i := 0; i < n; i += stride {
-		steps = append(steps, i)
+	for i := range min(n, count) {
+		steps = append(steps, i*n/min(n, count))
 	}
 	return steps
 }
+
+// all is as many as there are.
+const all = 1 << 30
 
 // baseline runs the script without a fault, and demands that there is something
 // to it: without that, the matrix proves nothing.
