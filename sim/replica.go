@@ -14,7 +14,6 @@ import (
 
 // Times of a process.
 const (
-	tickEvery     = 10 * time.Millisecond // as internal/server
 	stepDelayMax  = 20 * time.Microsecond // what arrives in between is handled together
 	openTimeout   = 5 * time.Minute
 	downMax       = 2 * time.Second
@@ -281,10 +280,11 @@ func (p *process) step() {
 	}
 }
 
-// tick lets the node look at the clock now and then.
+// tick lets time pass for the node.
 func (p *process) tick() {
-	p.replica.sim.scheduler.after(tickEvery, func() {
+	p.replica.sim.scheduler.after(vsr.TickInterval, func() {
 		if !p.dead {
+			p.node.Tick()
 			p.happened()
 			p.tick()
 		}

@@ -64,7 +64,7 @@ func (o *Options) expect(root *superblock.State) error {
 // its methods, and no other.
 //
 // The owner calls Open once, then OnMessage for each message, lets the Storage
-// call back, and calls Step after whatever happened. After each of these it
+// call back, calls Tick every TickInterval, and Step after whatever happened. After each of these it
 // looks at Err: a replica that has failed must not go on.
 type Replica struct {
 	options Options
@@ -111,6 +111,8 @@ type Replica struct {
 	onDurable  func(op uint64)
 	// replayEnd is the op at which the replay ends.
 	replayEnd Op
+	// scrub looks for rot, from the moment that the replica serves.
+	scrub scrub
 	// sync is the one Sync in flight during a checkpoint.
 	sync blockio.Request
 	// scratch takes the body of a reply until its size is known.
