@@ -20,8 +20,13 @@ type Options struct {
 	Pool    *buffer.Pool
 
 	// NewStateMachine returns the service to replicate, which keeps its
-	// state on the given grid. It is called once, by Open.
-	NewStateMachine func(*grid.Grid) StateMachine
+	// state on the given grid. It is called once, by Open. fault stops the
+	// replica: the service calls it, from the replica's goroutine, when a
+	// block that it needs cannot be read, and then calls nothing any more.
+	NewStateMachine func(g *grid.Grid, fault func(error)) StateMachine
+	// GridCacheSize bounds the memory of the grid's cache, in bytes; 0 for no
+	// cache, otherwise at least grid.CacheSizeMin.
+	GridCacheSize int
 
 	// Release is what the replica announces and the newest client release
 	// it serves; ReleaseClientMin is the oldest.
@@ -59,7 +64,7 @@ func (o *Options) expect(root *superblock.State) error {
 // its methods, and no other.
 //
 // The owner calls Open once, then OnMessage for each message, lets the Storage
-// call back, and calls Step after whatever happened. After each of these it
+// call back, calls Tick every TickInterval, and Step after whatever happened. After each of these it
 // looks at Err: a replica that has failed must not go on.
 type Replica struct {
 	options Options
@@ -106,6 +111,8 @@ type Replica struct {
 	onDurable  func(op uint64)
 	// replayEnd is the op at which the replay ends.
 	replayEnd Op
+	// scrub looks for rot, from the moment that the replica serves.
+	scrub scrub
 	// sync is the one Sync in flight during a checkpoint.
 	sync blockio.Request
 	// scratch takes the body of a reply until its size is known.

@@ -48,9 +48,10 @@ func (r *Replica) openCheckpoint() {
 		Fault: r.fail,
 	})
 	r.grid = grid.New(r.options.Storage, grid.Config{
-		ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize), Fault: r.fail,
+		ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize),
+		CacheSize: r.options.GridCacheSize, Fault: r.fail,
 	})
-	r.machine = r.options.NewStateMachine(r.grid)
+	r.machine = r.options.NewStateMachine(r.grid, r.damaged)
 	r.grid.Open(checkpoint.Grid, r.orFail("read the free set", func() {
 		root := checkpoint.Root[:checkpoint.RootSize]
 		r.machine.Open(root, r.orFail("read the state of the checkpoint", r.openSessions))
@@ -147,6 +148,7 @@ func (r *Replica) openView() {
 	}, func() {
 		r.view = View(r.root.View)
 		r.status = statusNormal
+		r.startScrub()
 		done := r.opened
 		r.opened = nil
 		done(nil)

@@ -9,26 +9,25 @@ import (
 	"github.com/ledgerd/ledgerd/vsr"
 )
 
-const (
-	// inboxMax bounds the events that wait for the loop, and so the messages
-	// held there: 256 MiB of the largest. A connection that posts to a full
-	// inbox waits, and so does its client.
-	inboxMax = 256
-	// tick is how often the loop looks at the clock when nothing happens.
-	tick = 10 * time.Millisecond
-)
+// inboxMax bounds the events that wait for the loop, and so the messages held
+// there: 256 MiB of the largest. A connection that posts to a full inbox waits,
+// and so does its client.
+const inboxMax = 256
 
-// event is what the loop is told: a message from a client, or the completion
-// of an operation on the data file. Exactly one field is set.
+// event is what the loop is told: a message from a client, the completion of an
+// operation on the data file, or what follows a worker's job. Exactly one field
+// is set.
 type event struct {
 	message *buffer.Buffer
 	io      *blockio.Request
+	done    func()
 }
 
 // loop is the one goroutine that owns a replica. Everything else posts to it.
 type loop struct {
 	replica *vsr.Replica
 	inbox   chan event
+	ticks   <-chan time.Time
 	stop    chan struct{} // closed by end
 	ending  sync.Once
 }
@@ -57,19 +56,29 @@ func (l *loop) complete(io *blockio.Request) {
 	}
 }
 
+// worked posts what follows a worker's job.
+func (l *loop) worked(done func()) {
+	select {
+	case l.inbox <- event{done: done}:
+	case <-l.stop:
+	}
+}
+
 // run handles events until the replica fails or the loop is ended. All that
 // has arrived is handled before the replica takes its next step: requests that
 // arrived together are then ordered together.
 func (l *loop) run() error {
-	ticker := time.NewTicker(tick)
+	ticker := time.NewTicker(vsr.TickInterval)
 	defer ticker.Stop()
+	l.ticks = ticker.C
 	more := false
 	for {
 		if !more {
 			select {
 			case e := <-l.inbox:
 				l.handle(e)
-			case <-ticker.C:
+			case <-l.ticks:
+				l.replica.Tick()
 			case <-l.stop:
 				return nil
 			}
@@ -91,6 +100,8 @@ func (l *loop) drain() bool {
 		select {
 		case e := <-l.inbox:
 			l.handle(e)
+		case <-l.ticks:
+			l.replica.Tick()
 		case <-l.stop:
 			return false
 		default:
@@ -101,10 +112,13 @@ func (l *loop) drain() bool {
 }
 
 func (l *loop) handle(e event) {
-	if e.io != nil {
+	switch {
+	case e.io != nil:
 		e.io.Done(e.io)
-		return
+	case e.done != nil:
+		e.done()
+	default:
+		l.replica.OnMessage(e.message)
+		e.message.Release()
 	}
-	l.replica.OnMessage(e.message)
-	e.message.Release()
 }

@@ -27,6 +27,9 @@ type Streams interface {
 	ReleaseStream(head block.Ref)
 }
 
+// Workers merge the tables of the trees beside the replica: see lsm.Workers.
+type Workers = lsm.Workers
+
 // Options are the sizes of what a forest keeps in memory, and whom it tells that
 // it cannot go on. The sizes have no effect on what is written, except for Tiny.
 type Options struct {
@@ -109,7 +112,7 @@ type request struct {
 
 // New returns an empty ledger that keeps its state on grid and merges trees by
 // workers. Open follows.
-func New(grid Grid, workers lsm.Workers, options Options) *Forest {
+func New(grid Grid, workers Workers, options Options) *Forest {
 	options = options.withDefaults()
 	f := &Forest{grid: grid, options: options}
 	f.tables = newTables(grid, workers, options)
