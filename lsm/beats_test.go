@@ -82,7 +82,7 @@ func beatWaits(b *testing.B, random bool, batches int) {
 	p.disk.grid = grid.New(p.disk, grid.Config{BlockSize: 256 << 10, CacheSize: 64 << 20, Fault: func(err error) { panic(err) }})
 	for i := range 7 {
 		config := benchConfig(i == 0)
-		config.Name, config.Kind, config.Tiered = fmt.Sprint("tree ", i), uint8(16+i), i > 0
+		config.Name, config.Kind = fmt.Sprint("tree ", i), uint8(16+i)
 		p.trees = append(p.trees, New(p.disk.grid, p, config))
 	}
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -191,7 +191,7 @@ func (fakeGrid) PayloadSize() int { return 256<<10 - grid.HeaderSize }
 
 func benchConfig(filter bool) Config {
 	return Config{
-		Name: "bench", Kind: 9, Words: 2, Filter: filter, PageSize: PageSizeDefault,
+		Name: "bench", Kind: 9, Words: 2, Filter: filter, Tiered: !filter, PageSize: PageSizeDefault,
 		MemtableEntries: MemtableEntriesDefault, BeatEntries: 16380,
 	}
 }
@@ -374,7 +374,6 @@ func (y *yard) logLevels(b *testing.B) {
 func BenchmarkNewestOfAccount(b *testing.B) {
 	n := entriesOfBenchmarks()
 	config := benchConfig(false)
-	config.Tiered = true
 	config.MemtableEntries = max(1<<10, MemtableEntriesDefault/(200_000_000/n))
 	config.BeatEntries = config.MemtableEntries / 8
 	accounts := uint64(n / 200)
