@@ -1,6 +1,7 @@
 package forest
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -16,13 +17,14 @@ import (
 // hardly anything stays in memory: every request reads, in random order.
 type coldLedger struct {
 	*Forest
-	random *rand.Rand
-	disk   *faultdisk.Disk
-	grid   *grid.Grid
-	jobs   []job
-	oracle *model.Model // says whether a pulse is due
-	fault  error        // that the forest told of
-	reads  int          // steps of the disk while a Prefetch waited
+	options Options
+	random  *rand.Rand
+	disk    *faultdisk.Disk
+	grid    *grid.Grid
+	jobs    []job
+	oracle  *model.Model // says whether a pulse is due
+	fault   error        // that the forest told of
+	reads   int          // steps of the disk while a Prefetch waited
 }
 
 type job struct{ run, done func() }
@@ -37,8 +39,42 @@ func newColdLedger(seed uint64, options Options) *coldLedger {
 	c := &coldLedger{random: random, disk: faultdisk.New(random)}
 	c.grid = grid.New(c.disk, grid.Config{BlockSize: 2 * blockio.SectorSize, Fault: func(err error) { panic(err) }})
 	options.Fault = func(err error) { c.fault = err }
+	c.options = options
 	c.Forest = New(c.grid, c, options)
 	return c
+}
+
+// restart makes a checkpoint and opens it again: nothing is in memory then but
+// what Open puts there.
+func (c *coldLedger) restart() error {
+	var root []byte
+	var state grid.State
+	done := false
+	c.Checkpoint(func(r []byte) {
+		root = bytes.Clone(r)
+		c.grid.Checkpoint(func(s grid.State) { state, done = s, true })
+	})
+	c.wait(&done)
+	c.jobs, done = nil, false
+	c.grid = grid.New(c.disk, grid.Config{BlockSize: 2 * blockio.SectorSize, Fault: func(err error) { panic(err) }})
+	c.Forest = New(c.grid, c, c.options)
+	var failed error
+	c.grid.Open(state, func(err error) {
+		if failed, done = err, err != nil; !done {
+			c.Forest.Open(root, func(err error) { failed, done = err, true })
+		}
+	})
+	c.wait(&done)
+	return failed
+}
+
+// wait lets things happen until done.
+func (c *coldLedger) wait(done *bool) {
+	for !*done {
+		if !c.step() {
+			panic("nothing left to happen, and something still waits")
+		}
+	}
 }
 
 func (c *coldLedger) Go(run, done func()) { c.jobs = append(c.jobs, job{run, done}) }
@@ -107,10 +143,6 @@ func (c *coldLedger) execute(operation ledger.Operation, timestamp uint64, body 
 func (c *coldLedger) verify() error {
 	err, done := error(nil), false
 	c.Verify(func(e error) { err, done = e, true })
-	for !done {
-		if !c.step() {
-			panic("nothing left to happen, and Verify still waits")
-		}
-	}
+	c.wait(&done)
 	return err
 }

@@ -34,6 +34,9 @@ func TestReadsModel(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.oracle = nil
+			if err := c.restart(); err != nil {
+				t.Fatal(err)
+			}
 			compareQueries(t, c, oracle, seed, requests[len(requests)-1].Now+1_000_000)
 			if err := c.verify(); err != nil {
 				t.Error(err)
