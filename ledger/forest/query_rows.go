@@ -2,10 +2,8 @@ package forest
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
-	"github.com/ledgerd/ledgerd/ledger"
 	"github.com/ledgerd/ledgerd/lsm"
 )
 
@@ -34,8 +32,8 @@ type rowQuery struct {
 	done      func(error)
 }
 
-// sidesWindowMin is how many entries of an account index are looked at at least
-// when only some of them are wanted.
+// How many entries of an account index are looked at at a time when those of one
+// side are wanted.
 const (
 	sidesWindowMin = 128
 	sidesWindowMax = 8192
@@ -152,95 +150,6 @@ func (q *rowQuery) readRows(err error) {
 	}, q.search)
 }
 
-// accountQuery answers get_account_transfers and get_account_balances.
-type accountQuery struct {
-	queries  *queries
-	filter   ledger.AccountFilter
-	balances bool
-	rows     rowQuery
-	wave     wave
-	span     span
-	account  slot
-	slots    [1]uint64 // of the account, or lsm.Absent
-	done     func(error)
-}
-
-func (q *accountQuery) begin(done func(error)) {
-	t := q.queries.tables
-	q.done = done
-	q.wave.begin(q.search)
-	q.span.seek(t.events, q.filter.TimestampMin, q.filter.TimestampMax, &q.wave)
-	_, cached := t.cache.find(q.filter.AccountID)
-	switch {
-	case cached != nil:
-		q.slots[0] = uint64(cached.slot)
-	case q.balances: // they depend on a flag of the account
-		came, l := q.wave.read(), q.queries.idleLoader()
-		l.needID(q.filter.AccountID)
-		l.load(func(err error) {
-			q.queries.loaders = append(q.queries.loaders, l)
-			q.slots[0] = lsm.Absent
-			if _, a := t.cache.find(q.filter.AccountID); a != nil {
-				q.slots[0] = uint64(a.slot)
-			}
-			came(err)
-		})
-	default:
-		t.trees.all[accountIDs].Lookup([]lsm.Key{idKey(q.filter.AccountID)}, q.slots[:], q.wave.read())
-	}
-	q.wave.end()
-}
-
-func (q *accountQuery) search(err error) {
-	if err != nil || q.slots[0] == lsm.Absent || q.balances && !q.hasHistory() {
-		q.done(err)
-		return
-	}
-	t, f := q.queries.tables, &q.filter
-	q.account = slot(q.slots[0])
-	q.rows.conditions = []lsm.Condition{{Tree: t.trees.all[accountIndex], Prefix: accountKey(q.account, 0)}}
-	q.rows.conditions = t.trees.conditions(transfersBy, q.queried(), q.rows.conditions)
-	switch f.Flags & (ledger.AccountFilterDebits | ledger.AccountFilterCredits) {
-	case ledger.AccountFilterDebits:
-		q.rows.sides = onDebitSide
-	case ledger.AccountFilterCredits:
-		q.rows.sides = onCreditSide
-	}
-	q.rows.run(q.span, f.Flags&ledger.AccountFilterReversed != 0, q.done)
-}
-
-func (q *accountQuery) queried() *queried {
-	f := &q.filter
-	return &queried{userData128: f.UserData128, userData64: f.UserData64, userData32: f.UserData32, code: f.Code}
-}
-
-func (q *accountQuery) hasHistory() bool {
-	_, a := q.queries.tables.cache.find(q.filter.AccountID)
-	return a.Flags&ledger.AccountHistory != 0
-}
-
-// take writes a row as a transfer, or as the balance of the account after it.
-func (q *accountQuery) take(row, result []byte) bool {
-	s, ok := sideOf(row, q.account)
-	if !ok || q.rows.sides != 0 && q.rows.sides != onDebitSide<<s || !q.queried().matches(row) {
-		return false
-	}
-	if q.balances {
-		b := readBalances(row, s)
-		balance := ledger.AccountBalance{
-			DebitsPending: b.debitsPending, DebitsPosted: b.debitsPosted,
-			CreditsPending: b.creditsPending, CreditsPosted: b.creditsPosted,
-			Timestamp: rowStamp(row),
-		}
-		balance.Encode(result)
-		return true
-	}
-	var x ledger.Transfer
-	readTransfer(row, &x)
-	x.Encode(result)
-	return true
-}
-
 // matches reports whether the row of a transfer has all fields that are not zero.
 func (f *queried) matches(row []byte) bool {
 	r := readRow(row, fieldUserData128)
@@ -250,123 +159,4 @@ func (f *queried) matches(row []byte) bool {
 		(f.userData32 == 0 || f.userData32 == uint32(rest.Lo>>32)) &&
 		(f.ledger == 0 || f.ledger == uint32(rest.Lo)) &&
 		(f.code == 0 || f.code == rowCode(row))
-}
-
-// transfersQuery answers query_transfers.
-type transfersQuery struct {
-	filter ledger.QueryFilter
-	fields queried
-	rows   rowQuery
-	wave   wave
-	span   span
-	done   func(error)
-}
-
-func (q *transfersQuery) begin(done func(error)) {
-	q.done, q.fields = done, fieldsOf(&q.filter)
-	q.wave.begin(q.search)
-	q.span.seek(q.rows.tables.events, q.filter.TimestampMin, q.filter.TimestampMax, &q.wave)
-	q.wave.end()
-}
-
-func fieldsOf(f *ledger.QueryFilter) queried {
-	return queried{f.UserData128, f.UserData64, f.UserData32, f.Ledger, f.Code}
-}
-
-func (q *transfersQuery) search(err error) {
-	if err != nil {
-		q.done(err)
-		return
-	}
-	t, descending := q.rows.tables, q.filter.Flags&ledger.QueryFilterReversed != 0
-	if q.rows.conditions = t.trees.conditions(transfersBy, &q.fields, nil); len(q.rows.conditions) > 0 {
-		q.rows.run(q.span, descending, q.done)
-		return
-	}
-	a := q.rows.answer
-	t.events.Scan(q.span.low, q.span.high, descending, func(_ position, row []byte) bool {
-		if rowKindOf(row) == rowTransfer {
-			q.take(row, a.room(a.count))
-			a.count++
-		}
-		return a.count < a.limit
-	}, q.done)
-}
-
-func (q *transfersQuery) take(row, result []byte) bool {
-	var x ledger.Transfer
-	readTransfer(row, &x)
-	x.Encode(result)
-	return q.fields.matches(row)
-}
-
-// accountsQuery answers query_accounts.
-type accountsQuery struct {
-	queries *queries
-	filter  ledger.QueryFilter
-	answer  *answer
-	wave    wave
-	span    span
-	slots   []uint64
-	done    func(error)
-}
-
-func (q *accountsQuery) begin(done func(error)) {
-	q.done = done
-	q.wave.begin(q.search)
-	q.span.seek(q.queries.tables.accounts, q.filter.TimestampMin, q.filter.TimestampMax, &q.wave)
-	q.wave.end()
-}
-
-// search finds the slots of the accounts.
-func (q *accountsQuery) search(err error) {
-	t := q.queries.tables
-	low, high := uint64(0), uint64(t.slots())
-	if q.span.low != 0 {
-		low = t.accounts.NumberOf(q.span.low, accountRowSize)
-	}
-	if q.span.high != math.MaxUint64 {
-		high = t.accounts.NumberOf(q.span.high, accountRowSize)
-	}
-	if err != nil || low >= high {
-		q.done(err)
-		return
-	}
-	descending := q.filter.Flags&ledger.QueryFilterReversed != 0
-	fields := fieldsOf(&q.filter)
-	if conditions := t.trees.conditions(accountsBy, &fields, nil); len(conditions) > 0 {
-		lsm.Intersect(conditions, lsm.Positions{Min: low, Max: high - 1, Descending: descending}, q.answer.limit, nil, q.load)
-		return
-	}
-	for i := range min(high-low, uint64(q.answer.limit)) {
-		s := low + i
-		if descending {
-			s = high - 1 - i
-		}
-		q.slots = append(q.slots, s)
-	}
-	q.load(q.slots, nil)
-}
-
-// load brings the accounts in.
-func (q *accountsQuery) load(slots []uint64, err error) {
-	if err != nil {
-		q.done(err)
-		return
-	}
-	q.slots = slots
-	l := q.queries.idleLoader()
-	for _, s := range slots {
-		l.need(slot(s))
-	}
-	l.load(func(err error) {
-		q.queries.loaders = append(q.queries.loaders, l)
-		for i, s := range q.slots {
-			if err == nil {
-				q.queries.tables.cache.ofSlot(slot(s)).Encode(q.answer.room(i))
-				q.answer.count++
-			}
-		}
-		q.done(err)
-	})
 }
