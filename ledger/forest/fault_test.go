@@ -143,3 +143,26 @@ func faultAt(t *testing.T, effect faultdisk.Effect, n int, operation ledger.Oper
 	}
 	return false
 }
+
+// TestVerifyReadFaults lets one read of Verify fail: it says which block.
+func TestVerifyReadFaults(t *testing.T) {
+	sound := ledgerOfFaults()
+	before := sound.disk.Submitted()
+	if err := sound.verify(); err != nil {
+		t.Fatal(err)
+	}
+	reads := sound.disk.Submitted() - before
+	for n := 0; n < reads; n += 1 + reads/20 {
+		l := ledgerOfFaults()
+		left := n
+		l.disk.Inject = func(_ int, r *blockio.Request) (fault faultdisk.Fault) {
+			if left--; left == -1 {
+				fault.Effect = faultdisk.Unreadable
+			}
+			return fault
+		}
+		if err := l.verify(); err == nil || !strings.Contains(err.Error(), "block ") {
+			t.Errorf("read %d of %d: %v", n, reads, err)
+		}
+	}
+}
