@@ -2,7 +2,6 @@ package lsm
 
 import (
 	"slices"
-	"sort"
 
 	"github.com/ledgerd/ledgerd/lsm/table"
 )
@@ -36,25 +35,6 @@ type cursor struct {
 
 // chainRuns is how many runs of a chain are read first. Then come twice as many.
 const chainRuns = 8
-
-// place is where a cursor is in one source: a sorted run of a memtable, or a
-// run of tables.
-type place struct {
-	// Of a memtable.
-	entries []Entry
-	order   []uint32
-
-	// Of a run of tables: window is a decoded page of a part.
-	parts      run
-	part, page int // that window is of, or that is wanted next
-	window     []Entry
-	loaded     bool // window is of part and page
-
-	at     int // in order or window
-	target Key // at or behind which the place shall be, unless placed
-	placed bool
-	ended  bool
-}
 
 // newCursor returns a cursor at the first entry of a range, in its direction.
 func (t *Tree) newCursor(r Range) *cursor {
@@ -98,8 +78,8 @@ func samePrefix(a, b Key, words int) bool {
 	return a == b
 }
 
-// mayHave reports whether a run may have entries of a range of one prefix whose
-// last word is that one: it has a part of these keys and of these words.
+// mayHave reports whether a run may have entries of a range of one prefix, whose
+// keys end with that word: it has a part of such keys and of such last words.
 func (r run) mayHave(keys Range, word int) bool {
 	for i := r.search(keys.Min); i < len(r) && !keys.Max.Less(r[i].from); i++ {
 		if r[i].low <= keys.Max[word] && keys.Min[word] <= r[i].high {
@@ -184,120 +164,6 @@ func (c *cursor) placeSource(s *place) {
 	}
 }
 
-// placeInOrder finds the target in a memtable. Of equal keys the last one is
-// the newest.
-func (s *place) placeInOrder(descending bool) {
-	key := func(i int) Key { return s.entries[s.order[i]].Key }
-	if descending {
-		s.at = sort.Search(len(s.order), func(i int) bool { return s.target.Less(key(i)) }) - 1
-	} else {
-		s.at = sort.Search(len(s.order), func(i int) bool { return !key(i).Less(s.target) })
-		for s.at+1 < len(s.order) && key(s.at+1) == key(s.at) {
-			s.at++
-		}
-	}
-	s.ended = s.at < 0 || s.at == len(s.order)
-	s.placed = !s.ended
-}
-
-// aimUp finds the first entry at or behind the target, as far as it can be told
-// without reading. If it is not placed or ended after that, then a part has no
-// index, or the page that it names is not loaded.
-func (s *place) aimUp(end Key) {
-	for {
-		n := s.parts.search(s.target)
-		if n == len(s.parts) || end.Less(s.target) || end.Less(s.parts[n].from) {
-			s.ended = true
-			return
-		}
-		s.choosePart(n)
-		p := &s.parts[n]
-		if p.index == nil {
-			return
-		}
-		if s.target.Less(p.from) {
-			s.target = p.from
-		}
-		page := max(0, p.index.Find(s.target))
-		if s.loaded && s.page == page {
-			s.at = sort.Search(len(s.window), func(i int) bool { return !s.window[i].Key.Less(s.target) })
-			if s.at < len(s.window) {
-				s.placed = true
-				return
-			}
-			// The target is behind its last entry, or that is behind the end.
-			if page++; page == len(p.index.Pages) {
-				var ok bool
-				if s.target, ok = p.last.Next(); !ok {
-					s.ended = true
-					return
-				}
-				continue
-			}
-			s.target = p.index.Pages[page].First
-			if end.Less(s.target) {
-				s.ended = true
-				return
-			}
-		}
-		s.choosePage(page)
-		if !s.loaded {
-			return
-		}
-	}
-}
-
-// aimDown finds the last entry at or before the target, as aimUp does in the
-// other direction.
-func (s *place) aimDown(end Key) {
-	for {
-		n := s.parts.search(s.target)
-		if n == len(s.parts) || s.target.Less(s.parts[n].from) {
-			n--
-		}
-		if n < 0 || s.target.Less(end) || s.parts[n].last.Less(end) {
-			s.ended = true
-			return
-		}
-		s.choosePart(n)
-		p := &s.parts[n]
-		if p.index == nil {
-			return
-		}
-		page := p.index.Find(s.target)
-		if page < 0 {
-			panic("lsm: a part begins before its table")
-		}
-		s.choosePage(page)
-		if !s.loaded {
-			return
-		}
-		s.at = sort.Search(len(s.window), func(i int) bool { return s.target.Less(s.window[i].Key) }) - 1
-		if s.at >= 0 && !s.window[s.at].Key.Less(p.from) {
-			s.placed = true
-			return
-		}
-		// Nothing of the part is left at or before the target.
-		if n == 0 {
-			s.ended = true
-			return
-		}
-		s.target = s.parts[n-1].last
-	}
-}
-
-func (s *place) choosePart(n int) {
-	if s.part != n {
-		s.part, s.loaded = n, false
-	}
-}
-
-func (s *place) choosePage(n int) {
-	if s.page != n {
-		s.page, s.loaded = n, false
-	}
-}
-
 // load brings in what a source waits for: the index of its part, or its page.
 // It reports whether it is there at once.
 func (c *cursor) load(s *place) bool {
@@ -370,13 +236,6 @@ func (c *cursor) entry() (e Entry, ok bool) {
 	return e, ok
 }
 
-func (s *place) head() *Entry {
-	if s.parts == nil {
-		return &s.entries[s.order[s.at]]
-	}
-	return &s.window[s.at]
-}
-
 // next passes the key at which the cursor is.
 func (c *cursor) next(key Key) {
 	for i := c.first; i < c.open; i++ {
@@ -390,28 +249,6 @@ func (c *cursor) next(key Key) {
 			break
 		}
 	}
-}
-
-// pass moves a source behind a key at which it is.
-func (s *place) pass(key Key, descending bool) {
-	if s.parts != nil {
-		step := 1
-		if descending {
-			step = -1
-		}
-		at := s.at + step
-		if at >= 0 && at < len(s.window) && !s.window[at].Key.Less(s.parts[s.part].from) {
-			s.at = at
-			return
-		}
-	}
-	var ok bool
-	if descending {
-		s.target, ok = key.Before()
-	} else {
-		s.target, ok = key.Next()
-	}
-	s.placed, s.ended = false, !ok
 }
 
 // seek moves the cursor to the first entry at or behind a key, unless it is

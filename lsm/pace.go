@@ -1,20 +1,23 @@
 package lsm
 
-// Merging is paid by insertion. Each entry inserted grants merging credit:
+// Merging is paid by insertion. Each entry inserted grants merging credit, for a
+// tree of L levels in use below level 0:
 //
-//	growth + 2 entries for each level in use
+//	(growth + 2) L entries in a leveled tree
+//	L + 1 entries in a tiered tree
 //
 // and a merge is due when the credit covers the entries it has: then its result
-// must be admitted. While no level is over its capacity there is nothing to
-// pay, and credit is not kept.
+// must be admitted. While no level needs merging there is nothing to pay, and
+// credit is not kept.
 //
-// That is enough. An entry passes each level at most once. In one turn over a
-// level all its entries go down and each entry of the level below is merged
-// once. A level is only merged when it is over its capacity, and the one below
-// has at most growth times as much, or is over its own capacity and pays for
-// that itself. So a passage costs at most growth + 1 entries merged, on average
-// over a turn; moving a table costs nothing. An entry adds at most growth + 1
-// for each level to what is owed, and pays growth + 2: what is owed shrinks.
+// In a leveled tree that is enough. An entry passes each level at most once. In
+// one turn over a level all its entries go down and each entry of the level below
+// is merged once. A level is only merged when it is over its capacity, and the
+// one below has at most growth times as much, or is over its own capacity and
+// pays for that itself. So a passage costs at most growth + 1 entries merged, on
+// average over a turn; moving a table costs nothing. An entry adds at most
+// growth + 1 for each level to what is owed, and pays growth + 2: what is owed
+// shrinks.
 //
 // What is put off is bounded too. A merge is never due at the Beat that begins
 // it, so that a worker has the time between two Beats; but credit beyond
@@ -22,7 +25,12 @@ package lsm
 // of entries. A sweep over level 0 merges at most sweepRunsMax memtables with
 // level 1, which is over its capacity of growth memtables by less than another
 // growth: 24 memtables, paid by the insertion of fewer than 3. So level 0, with
-// runsMerge runs at the start, has 8 at most. runsMax is asserted.
+// runsMerge runs at the start, has 8 at most.
+//
+// In a tiered tree an entry is merged once for each level, which L pays; what is
+// over lets each sweep end before the next of its level has its runs. So a level
+// has 8 runs that are swept, fewer than 8 that wait, and one that is being made.
+// docs/STORAGE.md has the sums. runsMax is asserted.
 //
 // A Beat waits for a merge that has not been done in time: for one job, not for
 // the whole turn.
