@@ -31,7 +31,7 @@ type job struct{ run, done func() }
 
 // coldOptions let trees be flushed and merged after a few requests.
 func coldOptions() Options {
-	return Options{CacheAccounts: 1, RecentSize: 1, Tiny: true}
+	return Options{CacheAccounts: 1, RecentSize: 1}
 }
 
 func newColdLedger(seed uint64, options Options) *coldLedger {

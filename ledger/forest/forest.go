@@ -31,17 +31,13 @@ type Streams interface {
 type Workers = lsm.Workers
 
 // Options are the sizes of what a forest keeps in memory, and whom it tells that
-// it cannot go on. The sizes have no effect on what is written, except for Tiny.
+// it cannot go on. The sizes have no effect on what is written.
 type Options struct {
 	// CacheAccounts bounds the accounts in memory, in bytes; 0 is a default.
 	CacheAccounts int64
 	// RecentSize is how much of the newest rows stays in memory, in bytes; 0 is
 	// a default.
 	RecentSize int
-	// Tiny shrinks everything whose size shows on the grid, so that the
-	// simulator's small ledgers go through all that large ones do. It must be
-	// the same for the life of a data file.
-	Tiny bool
 	// Fault is told why a Prefetch or a Checkpoint will never be done: a block
 	// cannot be read. The replica must stop. nil panics.
 	Fault func(error)
@@ -53,7 +49,9 @@ const (
 	RecentSizeDefault    = 64 << 20
 )
 
-// scale is what of a forest shows on the grid.
+// scale is the sizes that show on the grid. They follow from the size of its
+// blocks, which a data file keeps for life: with small blocks all is small, so
+// that the simulator's ledgers go through what large ones do.
 type scale struct {
 	beatRows        int // rows that are indexed in a beat at most
 	memtableEntries int // of each tree, at least 8 for each of beatRows
@@ -64,6 +62,17 @@ var (
 	fullScale = scale{batchMax, lsm.MemtableEntriesDefault, lsm.PageSizeDefault}
 	tinyScale = scale{64, 512, 256}
 )
+
+// fullScalePayload is from which payload of a block on all is of full scale, in
+// bytes. It must never change.
+const fullScalePayload = 32 << 10
+
+func scaleOf(payloadSize int) scale {
+	if payloadSize < fullScalePayload {
+		return tinyScale
+	}
+	return fullScale
+}
 
 func (o Options) withDefaults() Options {
 	if o.CacheAccounts == 0 {
@@ -76,13 +85,6 @@ func (o Options) withDefaults() Options {
 		o.Fault = func(err error) { panic(err) }
 	}
 	return o
-}
-
-func (o Options) scale() scale {
-	if o.Tiny {
-		return tinyScale
-	}
-	return fullScale
 }
 
 // Forest is the ledger as a replicated service: a ledger.Machine on tables that
@@ -118,7 +120,7 @@ func New(grid Grid, workers Workers, options Options) *Forest {
 	f.tables = newTables(grid, workers, options)
 	f.machine = ledger.NewMachine(f.tables)
 	f.resolver = newResolver(f.tables, f.machine)
-	f.indexer = newIndexer(f.tables, options.scale())
+	f.indexer = newIndexer(f.tables, scaleOf(grid.PayloadSize()))
 	f.indexed, f.resolved = f.resolveRequest, f.finishPrefetch
 	return f
 }
@@ -133,7 +135,7 @@ func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
 			Name: "events", Kind: kindEvents, DirectoryKind: kindEventsDirectory,
 			RowMax: rowSlack, RecentSize: o.RecentSize,
 		}),
-		trees:      newTrees(grid, workers, o.scale()),
+		trees:      newTrees(grid, workers, scaleOf(grid.PayloadSize())),
 		heads:      heads{newArray(kindHeads, grid.PayloadSize())},
 		statuses:   statuses{newArray(kindStatuses, grid.PayloadSize())},
 		cache:      newCache(o.CacheAccounts),

@@ -181,7 +181,7 @@ func newTestForest(grid interface {
 	Grid
 	lsm.Workers
 }) *Forest {
-	return New(grid, grid, Options{CacheAccounts: 20 * frameCost, RecentSize: 2 * smallPage, Tiny: true})
+	return New(grid, grid, Options{CacheAccounts: 20 * frameCost, RecentSize: 2 * smallPage})
 }
 
 // execute prefetches and commits a request.

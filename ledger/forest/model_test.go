@@ -171,7 +171,7 @@ func (s *service) open() error {
 		Fault:     func(err error) { panic(err) },
 	})
 	s.jobs = nil
-	s.Forest = forest.New(s.grid, s, forest.Options{CacheAccounts: int64(s.random.IntN(10_000)), RecentSize: 1 << 14, Tiny: true})
+	s.Forest = forest.New(s.grid, s, forest.Options{CacheAccounts: int64(s.random.IntN(10_000)), RecentSize: 1 << 14})
 	done, failed := false, error(nil)
 	s.grid.Open(s.state, func(err error) {
 		if failed = err; err != nil {

@@ -13,7 +13,7 @@ import (
 // flight together is one round. Indexes of tables are in memory, pages are not.
 func TestRounds(t *testing.T) {
 	g := newMemoryGrid(16<<10 - 96)
-	f := New(g, g, Options{CacheAccounts: 1, RecentSize: 1, Tiny: true})
+	f := New(g, g, Options{CacheAccounts: 1, RecentSize: 1})
 	const accounts, active, batches = 2000, 200, 120
 	timestamp := uint64(1_000_000)
 	createAccounts(f, accounts, &timestamp)
