@@ -107,6 +107,28 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
+// A log goes on behind a newest block, or a part of it, that is exactly full.
+func TestOpenOfWholeParts(t *testing.T) {
+	for _, rows := range []int{63, 63 + 64, 2 * (63 + 64)} {
+		rng := rand.New(rand.NewPCG(1, 8))
+		w := newWorld(t, 0, 8192)
+		for range rows {
+			w.push(rng, 64)
+		}
+		w.checkpoint()
+		if err := w.reopen(); err != nil {
+			t.Fatal(err)
+		}
+		for range 300 {
+			w.push(rng, 64)
+		}
+		w.checkpoint()
+		if err := w.probe(); err != nil {
+			t.Errorf("%d rows: %v", rows, err)
+		}
+	}
+}
+
 // The blocks that a log names are those that it holds.
 func TestBlocksAreGivenBack(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 3))

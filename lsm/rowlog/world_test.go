@@ -132,6 +132,7 @@ func (w *world) checkpoint() {
 	w.t.Helper()
 	done := false
 	w.log.Checkpoint(func() { done = true })
+	w.some()
 	w.grid.Release(w.grid.Acquire()) // others use the grid as well
 	w.wait(&done)
 	w.state = w.log.AppendState(nil)
