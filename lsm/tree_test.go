@@ -20,7 +20,15 @@ type workload struct {
 
 // op puts and removes some entries and ends with a beat.
 func (l *workload) op(t *testing.T, w *world) {
-	for range l.rng.IntN(l.config.BeatEntries + 1) {
+	l.fill(w, l.rng.IntN(l.config.BeatEntries+1))
+	if err := w.beat(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill puts and removes some entries, at most n.
+func (l *workload) fill(w *world, n int) {
+	for range n {
 		l.n++
 		key := l.key(l.rng, l.n)
 		if l.rng.IntN(16) < l.removes && len(l.twin) > 0 {
@@ -39,9 +47,6 @@ func (l *workload) op(t *testing.T, w *world) {
 		}
 		w.put(key, value)
 		l.twin.put(key, value)
-	}
-	if err := w.beat(); err != nil {
-		t.Fatal(err)
 	}
 }
 
