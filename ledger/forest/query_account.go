@@ -49,17 +49,20 @@ func (q *accountQuery) search(err error) {
 		q.done(err)
 		return
 	}
-	t, f := q.queries.tables, &q.filter
 	q.account = slot(q.slots[0])
-	q.rows.conditions = []lsm.Condition{{Tree: t.trees.all[accountIndex], Prefix: accountKey(q.account, 0)}}
-	q.rows.conditions = t.trees.conditions(transfersBy, q.queried(), q.rows.conditions)
-	switch f.Flags & (ledger.AccountFilterDebits | ledger.AccountFilterCredits) {
-	case ledger.AccountFilterDebits:
-		q.rows.sides = onDebitSide
-	case ledger.AccountFilterCredits:
-		q.rows.sides = onCreditSide
+	trees := q.queries.tables.trees
+	for s := debitSide; s <= creditSide; s++ {
+		if q.wants(s) {
+			one := lsm.Condition{Tree: trees.all[accountIndex], Prefix: accountKey(q.account, s, 0)}
+			q.rows.conditions[s] = trees.conditions(transfersBy, q.queried(), []lsm.Condition{one})
+		}
 	}
-	q.rows.run(q.span, f.Flags&ledger.AccountFilterReversed != 0, q.done)
+	q.rows.run(q.span, q.filter.Flags&ledger.AccountFilterReversed != 0, q.done)
+}
+
+// wants reports whether transfers are asked for in which the account is on a side.
+func (q *accountQuery) wants(s side) bool {
+	return q.filter.Flags&[...]ledger.AccountFilterFlags{ledger.AccountFilterDebits, ledger.AccountFilterCredits}[s] != 0
 }
 
 func (q *accountQuery) queried() *queried {
@@ -75,7 +78,7 @@ func (q *accountQuery) hasHistory() bool {
 // take writes a row as a transfer, or as the balance of the account after it.
 func (q *accountQuery) take(row, result []byte) bool {
 	s, ok := sideOf(row, q.account)
-	if !ok || q.rows.sides != 0 && q.rows.sides != onDebitSide<<s || !q.queried().matches(row) {
+	if !ok || !q.wants(s) || !q.queried().matches(row) {
 		return false
 	}
 	if q.balances {

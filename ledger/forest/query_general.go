@@ -34,7 +34,7 @@ func (q *transfersQuery) search(err error) {
 		return
 	}
 	t, descending := q.rows.tables, q.filter.Flags&ledger.QueryFilterReversed != 0
-	if q.rows.conditions = t.trees.conditions(transfersBy, &q.fields, nil); len(q.rows.conditions) > 0 {
+	if q.rows.conditions[0] = t.trees.conditions(transfersBy, &q.fields, nil); len(q.rows.conditions[0]) > 0 {
 		q.rows.run(q.span, descending, q.done)
 		return
 	}

@@ -65,7 +65,7 @@ func TestRounds(t *testing.T) {
 		{"lookup of accounts", ledger.OperationLookupAccountsUnbatched, idsOf(3, 50, 100, 150), 3},
 		{"lookup of transfers", ledger.OperationLookupTransfersUnbatched, idsOf(3, 500, 1000, 3000), 4},
 		{"last of an account", ledger.OperationGetAccountTransfersUnbatched,
-			account(ledger.AccountFilter{AccountID: u128.From64(7), Limit: 30, Flags: both | ledger.AccountFilterReversed}), 4},
+			account(ledger.AccountFilter{AccountID: u128.From64(7), Limit: 30, Flags: both | ledger.AccountFilterReversed}), 5},
 		{"matches of a value", ledger.OperationQueryTransfersUnbatched, query(ledger.QueryFilter{UserData64: 5, Limit: 10}), 3},
 		{"latest matches of two values", ledger.OperationQueryTransfersUnbatched,
 			query(ledger.QueryFilter{UserData64: 5, Ledger: 1, Limit: 10, Flags: ledger.QueryFilterReversed}), 5},

@@ -11,7 +11,7 @@ import (
 //	tree                       key                       value
 //	transferIDs                id (2 words)              position, 0 if burnt
 //	accountIDs                 id (2 words)              slot
-//	accountIndex               slot, position            sides: onDebitSide, onCreditSide
+//	accountIndex               slot*2 + side, position   0
 //	expiries                   expires at, number        position of the pending transfer
 //	expired                    timestamp of the expiry   position of its row
 //	transfersBy + queryField   value, position           0
@@ -43,12 +43,6 @@ const (
 	queryFields = iota
 )
 
-// The values of accountIndex say on which side of the transfer the account is.
-const (
-	onDebitSide  = 1
-	onCreditSide = 2
-)
-
 // trees are all trees of a ledger. Their entries follow from the rows of both
 // logs, in order: index and indexAccount put them, before the next request and
 // when the rows are replayed.
@@ -65,8 +59,10 @@ type trees struct {
 	beat beat
 }
 
-func idKey(id ledger.Uint128) lsm.Key                   { return lsm.Key{id.Hi, id.Lo} }
-func accountKey(s slot, p position) lsm.Key             { return lsm.Key{uint64(s), uint64(p)} }
+func idKey(id ledger.Uint128) lsm.Key { return lsm.Key{id.Hi, id.Lo} }
+func accountKey(s slot, on side, p position) lsm.Key {
+	return lsm.Key{uint64(s)<<1 | uint64(on), uint64(p)}
+}
 func expiryKey(expiresAt, number uint64) lsm.Key        { return lsm.Key{expiresAt, number} }
 func expiredKey(timestamp uint64) lsm.Key               { return lsm.Key{timestamp} }
 func wideKey(value ledger.Uint128, last uint64) lsm.Key { return lsm.Key{value.Hi, value.Lo, last} }

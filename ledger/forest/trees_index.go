@@ -48,8 +48,8 @@ func (t *trees) index(row []byte, at position) {
 func (t *trees) indexTransfer(row []byte, at position) {
 	p := uint64(at)
 	t.put(transferIDs, at, idKey(rowID(row)), p)
-	t.put(accountIndex, at, accountKey(rowSlot(row, debitSide), at), onDebitSide)
-	t.put(accountIndex, at, accountKey(rowSlot(row, creditSide), at), onCreditSide)
+	t.put(accountIndex, at, accountKey(rowSlot(row, debitSide), debitSide, at), 0)
+	t.put(accountIndex, at, accountKey(rowSlot(row, creditSide), creditSide, at), 0)
 
 	r := readRow(row, fieldUserData128)
 	v128, v64, rest := r.next(), r.next64(), r.next()

@@ -32,7 +32,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 		{"lost account", func(t *tables) { t.trees.all[accountIDs].Remove(idKey(u128.From64(1))) }, "is found with the value"},
 		{"another id", func(t *tables) { t.trees.all[transferIDs].Put(idKey(u128.From64(99)), 0) }, "tree transfer ids has"},
 		{"side", func(t *tables) {
-			t.trees.all[accountIndex].Put(accountKey(0, position(1<<20)), onCreditSide)
+			t.trees.all[accountIndex].Put(accountKey(7, debitSide, position(1<<20)), 0)
 		}, "tree transfers by account has"},
 		{"index entry", func(t *tables) { t.trees.all[transfersBy+int(byCode)].Put(lsm.Key{7, 7}, 0) }, "tree transfers by code has"},
 		{"account index", func(t *tables) { t.trees.all[accountsBy+int(byUserData128)].Put(lsm.Key{0, 7, 7}, 0) }, "tree accounts by user_data_128 has"},
