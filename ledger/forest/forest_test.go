@@ -209,6 +209,54 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// TestReopenWarm does so where all accounts fit the cache, and the replay does
+// not reach back to the newest rows of all of them: those must not stay in it as
+// they were created.
+func TestReopenWarm(t *testing.T) {
+	s := newStory(t)
+	grid := newMemoryGrid(smallPage)
+	f := newTestForest(grid)
+	s.createAccounts(f)
+	s.transfers(200, f)
+	checkpoint(t, f, grid)
+	opened := newTestForest(grid)
+	opened.tables.cache.budget = 10 * storyAccounts
+	var failed error
+	opened.Open(f.root.encode(), func(err error) { failed = err })
+	grid.run()
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	newest := position(0)
+	for i := range slot(storyAccounts) {
+		newest = max(newest, opened.tables.heads.at(i))
+	}
+	for i := range slot(storyAccounts) {
+		if a := opened.tables.cache.ofSlot(i); a == nil {
+			t.Fatalf("account %d is not cached", i)
+		}
+	}
+	replayed := &replay{tables: opened.tables, warm: true, done: func(error) {}}
+	replayed.drop(newest) // as if the replay had begun at the newest row
+	cached := 0
+	for i := range slot(storyAccounts) {
+		head := opened.tables.heads.at(i)
+		has := opened.tables.cache.ofSlot(i) != nil
+		if has != (head == 0 || head >= newest) {
+			t.Errorf("account %d with head %d is cached: %t", i, head, has)
+		}
+		if has {
+			cached++
+		}
+	}
+	if cached == storyAccounts {
+		t.Error("nothing was dropped")
+	}
+	if !bytes.Equal(s.answers(opened), s.answers(f)) {
+		t.Error("answers differ")
+	}
+}
+
 // TestDeterminism demands that equal operations give equal blocks at equal
 // addresses, whenever writes complete.
 func TestDeterminism(t *testing.T) {

@@ -166,7 +166,7 @@ func (r *replay) judge(row []byte) error {
 }
 
 // finish lets trees go on, and drops accounts from the cache that have changed
-// since they were created, but not since the replay began.
+// since they were created, but not since the replay began, at from.
 func (r *replay) finish(from position) {
 	t := r.tables
 	t.trees.replaying = false
@@ -176,11 +176,17 @@ func (r *replay) finish(from position) {
 		}
 	}
 	if r.warm {
-		for s := range t.slots() {
-			if head := t.heads.at(s); head != 0 && head < from {
-				t.cache.remove(s)
-			}
-		}
+		r.drop(from)
 	}
 	r.done(nil)
+}
+
+// drop takes from the cache the accounts whose newest row is before a position.
+func (r *replay) drop(from position) {
+	t := r.tables
+	for s := range t.slots() {
+		if head := t.heads.at(s); head != 0 && head < from {
+			t.cache.remove(s)
+		}
+	}
 }
