@@ -166,3 +166,56 @@ func TestVerifyReadFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestWrongIndexes lets what leads to rows lead to the wrong ones: the replica is
+// told, and nothing wrong is answered.
+func TestWrongIndexes(t *testing.T) {
+	const firstRow = position(1 << 20) // of transfer 1
+	account := make([]byte, ledger.AccountFilterSize)
+	(&ledger.AccountFilter{AccountID: u128.From64(1), Limit: 50, Flags: ledger.AccountFilterCredits}).Encode(account)
+	query := make([]byte, ledger.QueryFilterSize)
+	(&ledger.QueryFilter{Code: 7, Limit: 50}).Encode(query)
+	events := make([]byte, ledger.ChangeEventsFilterSize)
+	(&ledger.ChangeEventsFilter{Limit: 200}).Encode(events)
+	for _, c := range []struct {
+		name      string
+		spoil     func(*tables)
+		operation ledger.Operation
+		body      []byte
+		want      string
+	}{
+		{"transfer id", func(t *tables) { t.trees.all[transferIDs].Put(idKey(u128.From64(50)), uint64(firstRow)) },
+			ledger.OperationLookupTransfersUnbatched, idsOf(50), "is not transfer 50"},
+		{"account id", func(t *tables) { t.trees.all[accountIDs].Put(idKey(u128.From64(50)), 0) },
+			ledger.OperationLookupAccountsUnbatched, idsOf(50), "has id 1, not 50"},
+		{"slot", func(t *tables) { t.trees.all[accountIDs].Put(idKey(u128.From64(50)), 7) },
+			ledger.OperationLookupAccountsUnbatched, idsOf(50), "there is no account number 7"},
+		{"head", func(t *tables) { t.heads.set(0, lastRow(t)); t.cache.remove(0) },
+			ledger.OperationLookupAccountsUnbatched, idsOf(1), "does not concern account number 0"},
+		{"expiry", func(t *tables) { t.trees.all[expiries].Put(expiryKey(1, 1), uint64(firstRow)) },
+			ledger.OperationPulse, nil, "is not pending transfer number 1"},
+		{"account index", func(t *tables) { t.trees.all[accountIndex].Put(accountKey(0, creditSide, firstRow), 0) },
+			ledger.OperationGetAccountTransfersUnbatched, account, "is not what the indexes say"},
+		{"code", func(t *tables) { t.trees.all[transfersBy+int(byCode)].Put(fieldKey(7, uint64(firstRow)), 0) },
+			ledger.OperationQueryTransfersUnbatched, query, "is not what the indexes say"},
+		{"expired", func(t *tables) { t.trees.all[expired].Put(expiredKey(5), uint64(firstRow)) },
+			ledger.OperationGetChangeEvents, events, "is not the expiry at 5"},
+	} {
+		l := soundLedger()
+		if err := l.verify(); err != nil { // it indexes the last request, too
+			t.Fatal(err)
+		}
+		c.spoil(l.tables)
+		ready := false
+		l.Prefetch(byte(c.operation), faultNow, c.body, func() { ready = true })
+		if ready || l.fault == nil || !strings.Contains(l.fault.Error(), c.want) {
+			t.Errorf("%s: done %t, fault %v, want %q", c.name, ready, l.fault, c.want)
+		}
+	}
+}
+
+// lastRow returns the position of the newest row, which must be in memory.
+func lastRow(t *tables) (last position) {
+	t.events.Scan(0, t.events.End(), false, func(p position, _ []byte) bool { last = p; return true }, func(error) {})
+	return last
+}
