@@ -26,6 +26,7 @@ type dataFile struct {
 	disk    *faultdisk.Disk
 	layout  vsr.Layout
 	replica *vsr.Replica
+	workers queue
 	pool    buffer.Pool
 	now     uint64
 	session uint64
@@ -52,7 +53,7 @@ func newDataFile(t *testing.T) *dataFile {
 // transfers each between them.
 func newLedger(t *testing.T, count int) *dataFile {
 	f := newDataFile(t)
-	f.replica = New(Options{Storage: f.disk, Bus: f, Clock: f, Pool: &f.pool, FileSize: f.layout.GridOffset()})
+	f.replica = New(Options{Storage: f.disk, Bus: f, Clock: f, Pool: &f.pool, Workers: &f.workers, FileSize: f.layout.GridOffset()})
 	f.replica.Open(func(err error) {
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +99,7 @@ func (f *dataFile) request(operation wire.Operation, body []byte) {
 }
 
 func (f *dataFile) settle() {
-	for f.replica.Step() || f.disk.Step() {
+	for f.replica.Step() || f.workers.step() || f.disk.Step() {
 	}
 	if err := f.replica.Err(); err != nil {
 		f.t.Fatal(err)
@@ -174,7 +175,8 @@ func TestInspectLedger(t *testing.T) {
 			blocks += kind.Blocks
 			bytes += kind.PayloadBytes
 		}
-		if got := strings.Join(names, ", "); got != "free set, sessions, accounts, transfers, manifest" {
+		if got := strings.Join(names, ", "); got != "free set, sessions, accounts, events, manifest, newest rows of accounts, "+
+			"tree of transfer ids, tree of transfers by account, tree of transfers by ledger, tree of transfers by code" {
 			t.Errorf("kinds of blocks: %s", got)
 		}
 		if blocks != r.Grid.BlocksInUse || bytes < 30_000 || r.Grid.Size < int64(blocks)*8192 {
@@ -277,7 +279,7 @@ func TestVerifyFindsOlderBlock(t *testing.T) {
 	other.Write(a, 17, func(dst []byte) int { return copy(dst, "older") }, func(block.Ref) {})
 	f.disk.Run()
 	r := f.inspect(Verify)
-	if len(r.Damage) != 1 || r.Damage[0].Address != a || r.Damage[0].Offset != offset {
+	if len(r.Damage) != 1 || r.Damage[0].Address != a || r.Damage[0].Offset != offset+grid.HeaderSize {
 		t.Errorf("damage %v", r.Damage)
 	}
 	if r := f.inspect(Inspect); len(r.Damage) != 0 {
