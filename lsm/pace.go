@@ -4,7 +4,7 @@ package lsm
 // tree of L levels in use below level 0:
 //
 //	(growth + 2) L entries in a leveled tree
-//	L + 1 entries in a tiered tree
+//	L + 1/2 entries in a tiered tree
 //
 // and a merge is due when the credit covers the entries it has: then its result
 // must be admitted. While no level needs merging there is nothing to pay, and
@@ -39,15 +39,15 @@ package lsm
 func (t *Tree) creditMax() int { return 8 * t.config.MemtableEntries }
 
 // grant adds the credit of entries inserted.
-func (t *Tree) grant(inserted int) { t.credit += inserted * t.rate() }
+func (t *Tree) grant(inserted int) { t.credit += inserted * t.rate() / 2 }
 
-// rate returns the credit that an entry grants, in entries merged.
+// rate returns twice the credit that an entry grants, in entries merged.
 func (t *Tree) rate() int {
 	levels := t.version.levelsInUse()
 	if t.config.Tiered {
-		return levels + 1
+		return 2*levels + 1
 	}
-	return (growth + 2) * levels
+	return 2 * (growth + 2) * levels
 }
 
 // due reports whether the merge at hand must be admitted now.

@@ -42,7 +42,7 @@ func TestPaceTiered(t *testing.T) {
 	for _, prefixes := range []uint64{1, 3, 50, 100_000} {
 		config := testConfig(2)
 		config.MemtableEntries, config.BeatEntries, config.Tiered = 16, 4, true
-		watchPace(t, fmt.Sprint(prefixes, " prefixes"), config, 150_000, func(rng *rand.Rand, n int) Key {
+		watchPace(t, fmt.Sprint(prefixes, " prefixes"), config, 70_000, func(rng *rand.Rand, n int) Key {
 			return Key{rng.Uint64N(prefixes), uint64(n)}
 		})
 	}
@@ -59,7 +59,7 @@ func watchPace(t *testing.T, name string, config Config, entries int, key func(r
 			n++
 			w.put(key(rng, n), 1)
 		}
-		before := w.tree.credit + size*w.tree.rate()
+		before := w.tree.credit + size*w.tree.rate()/2
 		if err := w.beat(); err != nil {
 			t.Fatal(err)
 		}
