@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ledgerd/ledgerd/internal/multibatch"
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/ledger"
 	"github.com/ledgerd/ledgerd/sim/model"
@@ -87,6 +88,7 @@ func TestHotAccounts(t *testing.T) {
 		do(ledger.OperationCreateTransfersUnbatched, events)
 	}
 	compareQueries(t, c, oracle, seed, now+1)
+	compareManyFilters(t, c, oracle, seed, now+1)
 	if err := c.verify(); err != nil {
 		t.Error(err)
 	}
@@ -100,6 +102,33 @@ func compareQueries(t *testing.T, c *coldLedger, oracle *model.Model, seed, now 
 		want := oracle.Commit(byte(operation), now, body, nil)
 		if got := c.execute(operation, now, body); !bytes.Equal(got, want) {
 			t.Fatalf("query %d: %v of %x:\ngot  %d bytes\nwant %d bytes", i, operation, body, len(got), len(want))
+		}
+	}
+}
+
+// compareManyFilters asks more in a request than is worked at at a time, in memory
+// and not.
+func compareManyFilters(t *testing.T, c *coldLedger, oracle *model.Model, seed, now uint64) {
+	const filters = 300
+	random := rand.New(rand.NewPCG(seed, 10))
+	for range 5 {
+		var body []byte
+		var counts []uint16
+		for range filters {
+			f := ledger.AccountFilter{
+				AccountID: u128.From64(1 + random.Uint64N(4)), Limit: random.Uint32N(20), // some are invalid
+				Flags: ledger.AccountFilterFlags(random.IntN(8)), Code: uint16(random.IntN(4)),
+			}
+			b := make([]byte, ledger.AccountFilterSize)
+			f.Encode(b)
+			body, counts = append(body, b...), append(counts, 1)
+		}
+		body = multibatch.AppendTrailer(body, ledger.AccountFilterSize, counts)
+		for _, operation := range []ledger.Operation{ledger.OperationGetAccountTransfers, ledger.OperationGetAccountBalances} {
+			want := oracle.Commit(byte(operation), now, body, nil)
+			if got := c.execute(operation, now, body); !bytes.Equal(got, want) {
+				t.Fatalf("%v with %d filters: got %d bytes, want %d", operation, filters, len(got), len(want))
+			}
 		}
 	}
 }
