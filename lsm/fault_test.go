@@ -175,34 +175,45 @@ func TestOpenOfSomethingElse(t *testing.T) {
 }
 
 func FuzzManifest(f *testing.F) {
-	config := testConfig(2)
-	config.MemtableEntries, config.BeatEntries = 32, 8
-	w := newWorld(nil, 0, config)
-	for i := range uint64(400) {
-		w.put(Key{i % 7, i}, i)
-		if i%8 == 7 {
-			w.tree.Beat(uint64(len(w.log)), func(error) {})
-			for w.step() {
+	var worlds []*world
+	for _, tiered := range []bool{false, true} {
+		config := testConfig(2)
+		config.MemtableEntries, config.BeatEntries, config.Tiered = 32, 8, tiered
+		w := newWorld(nil, 0, config)
+		for i := range uint64(400) {
+			w.put(Key{i % 7, i}, i)
+			if i%8 == 7 {
+				w.tree.Beat(uint64(len(w.log)), func(error) {})
+				for w.tree.task != nil && w.step() {
+				}
+			}
+			if i%100 == 99 {
+				for w.tree.writing > 0 && w.step() {
+				}
+				f.Add(w.tree.encode(nil))
 			}
 		}
+		worlds = append(worlds, w)
 	}
-	f.Add(w.tree.encode(nil))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		tree := New(w.grid, w, config)
-		if err := tree.Open(content); err != nil {
-			if !errors.Is(err, ErrManifest) {
+		for _, w := range worlds {
+			tree := New(w.grid, w, w.config)
+			if err := tree.Open(content); err != nil {
+				if !errors.Is(err, ErrManifest) {
+					t.Fatal(err)
+				}
+				continue
+			}
+			r := tree.opened
+			for range r.frozen + r.active {
+				tree.Refill(Key{1}, 1)
+			}
+			if err := tree.Refilled(); err != nil {
 				t.Fatal(err)
 			}
-			return
-		}
-		for tree.frozen != nil && len(tree.frozen.entries) < tree.opened.frozen || len(tree.active.entries) < tree.opened.active {
-			tree.Refill(Key{1}, 1)
-		}
-		if err := tree.Refilled(); err != nil {
-			t.Fatal(err)
-		}
-		if again := tree.encode(nil); string(again) != string(content) {
-			t.Fatal("two encodings of one manifest")
+			if again := tree.encode(nil); string(again) != string(content) {
+				t.Fatal("two encodings of one manifest")
+			}
 		}
 	})
 }

@@ -235,12 +235,17 @@ func (t *Tree) decode(state []byte) (resumption, error) {
 // shapely reports whether a version can be one of this tree.
 func (t *Tree) shapely(v *version) bool {
 	for i, runs := range v.levels {
-		if i > 0 && !t.config.Tiered && (len(runs) > 1 || t.sweeps[i] > 0) {
+		swept := t.sweeps[i]
+		if i > 0 && !t.config.Tiered && (len(runs) > 1 || swept > 0) {
+			return false
+		}
+		if t.config.Tiered && swept > 0 && (i+1 == levelsMax || len(v.levels[i+1]) == 0) {
 			return false
 		}
 		for k, r := range runs {
-			filled := t.config.Tiered && i > 0 && t.sweeps[i-1] > 0 && k == 0
-			if len(r) == 0 && !filled {
+			// Only a run that a sweep has begun to make is empty.
+			made := t.config.Tiered && k == 0 && i > 0 && t.sweeps[i-1] > 0 && swept < len(runs)
+			if len(r) == 0 && !made {
 				return false
 			}
 		}

@@ -82,9 +82,12 @@ func watchPace(t *testing.T, name string, config Config, entries int, key func(r
 	w.verify()
 	t.Logf("%s: %d runs, levels at %.2f of their capacity, credit %d to %d of %d, %.1f merged per entry, %d moved",
 		name, runs, over, debt, credit, w.tree.creditMax(), float64(merged)/float64(entries), w.tree.moved)
-	limit := runsMerge + sweepRunsMax
+	limit, work := runsMerge+sweepRunsMax, 12*entries
 	if config.Tiered {
-		limit = 2 * sweepRunsMax
+		limit, work = 2*sweepRunsMax, 4*entries
+	}
+	if merged > work {
+		t.Errorf("%s: entries are merged too often", name)
 	}
 	if slices.Max(runs[:]) > limit || over > 2 || credit > w.tree.creditMax() {
 		t.Errorf("%s: merging has fallen behind", name)

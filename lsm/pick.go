@@ -19,11 +19,12 @@ func (t *Tree) capacity(level int) int { return t.config.MemtableEntries << (3 *
 
 // neediest returns the level that is to be merged next. Of a leveled tree that
 // is the one which is fullest for its capacity, the upper one of equals, and
-// whether it is over it; of a tiered tree the first that has enough runs.
+// whether it is over it; of a tiered tree the first that has enough runs: none
+// of these is being made, because the sweep above would come first.
 func (t *Tree) neediest() (level int, ok bool) {
 	if t.config.Tiered {
 		for i := range levelsMax - 1 {
-			if t.sweeps[i] > 0 || t.complete(i) >= sweepRunsMax {
+			if t.sweeps[i] > 0 || len(t.version.levels[i]) >= sweepRunsMax {
 				return i, true
 			}
 		}
@@ -40,16 +41,6 @@ func (t *Tree) neediest() (level int, ok bool) {
 		}
 	}
 	return level, best >= scoreFull
-}
-
-// complete returns how many runs of a level no sweep of the level above is
-// adding to.
-func (t *Tree) complete(level int) int {
-	n := len(t.version.levels[level])
-	if level > 0 && t.sweeps[level-1] > 0 {
-		n--
-	}
-	return n
 }
 
 // pick decides on the next merge from nothing but the tables. Tables that can be
@@ -113,7 +104,7 @@ func (t *Tree) pickRuns(level int) *job {
 
 // beginSweep chooses the runs of a sweep. It reports false if there are none.
 func (t *Tree) beginSweep(level int) bool {
-	t.sweeps[level] = min(t.complete(level), sweepRunsMax)
+	t.sweeps[level] = min(len(t.version.levels[level]), sweepRunsMax)
 	if t.config.Tiered && t.sweeps[level] > 0 {
 		v := *t.version
 		v.levels[level+1] = slices.Insert(slices.Clone(v.levels[level+1]), 0, run(nil))

@@ -208,6 +208,9 @@ func (x *Index) validate() error {
 			return fmt.Errorf("%w: page %d of an index is out of order", ErrFormat, i)
 		}
 	}
+	if x.Low > x.High {
+		return fmt.Errorf("%w: the last words of a table are from %d to %d", ErrFormat, x.Low, x.High)
+	}
 	if x.Last.Less(x.Pages[len(x.Pages)-1].First) {
 		return fmt.Errorf("%w: the last key of a table is before its last page", ErrFormat)
 	}

@@ -184,6 +184,57 @@ func checkTable(t *testing.T, x *Index, blocks [][]byte, got []Entry) []Entry {
 	return got
 }
 
+// checkRange checks that some has those of all entries of a page that are in a
+// range, in a row, and few others.
+func checkRange(t *testing.T, all, some []Entry, first, last Key) {
+	t.Helper()
+	wanted := 0
+	for _, e := range all {
+		if e.Key.Less(first) || last.Less(e.Key) {
+			continue
+		}
+		wanted++
+		if !slices.Contains(some, e) {
+			t.Fatalf("key %v is missing in the range from %v to %v", e.Key, first, last)
+		}
+	}
+	if len(some) > 0 {
+		at := slices.Index(all, some[0])
+		if at < 0 || at+len(some) > len(all) || !slices.Equal(all[at:at+len(some)], some) {
+			t.Fatalf("%d entries are not a piece of the page", len(some))
+		}
+	}
+	if len(some) > wanted+2*restartInterval {
+		t.Fatalf("%d entries for %d", len(some), wanted)
+	}
+}
+
+func TestAppendRange(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for _, kind := range kinds {
+		image := build(Config{Words: kind.words, PageSize: 8 << 10, BlockSize: 256 << 10, EntriesMax: 1 << 17}, kind.make(rng, 5000))[0]
+		p := page(t, &image.Index, store(image), 0)
+		all, err := p.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 200 {
+			first, last := all[rng.IntN(len(all))].Key, all[rng.IntN(len(all))].Key
+			if rng.IntN(3) == 0 {
+				first, _ = first.Next()
+			}
+			if rng.IntN(10) == 0 {
+				last = KeyMax
+			}
+			some, err := p.AppendRange(nil, first, last)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkRange(t, all, some, first, last)
+		}
+	}
+}
+
 func TestBuilderReusesBuffers(t *testing.T) {
 	config := testConfigs(2)[1]
 	entries := kinds[1].make(rand.New(rand.NewPCG(1, 2)), 3000)
