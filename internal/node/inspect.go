@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/internal/buffer"
 	"github.com/ledgerd/ledgerd/ledger/forest"
 	"github.com/ledgerd/ledgerd/vsr"
@@ -74,7 +73,7 @@ type inspection struct {
 }
 
 func newInspection(options InspectOptions) *inspection {
-	return &inspection{options: options, storage: &readOnly{storage: options.Storage}}
+	return &inspection{options: options, storage: &readOnly{storage: options.Storage, written: make(map[int64][]byte)}}
 }
 
 // run inspects the zones one after the other, as far as the one before leads.
@@ -280,61 +279,4 @@ func (i *inspection) verifyLedger() error {
 	}
 	i.report.LedgerVerified = damage == nil
 	return nil
-}
-
-// queue is forest.Workers for who has nothing else to do: a job runs when step is
-// called.
-type queue struct{ waiting []func() }
-
-// Go implements forest.Workers.
-func (q *queue) Go(job, done func()) {
-	q.waiting = append(q.waiting, func() { job(); done() })
-}
-
-// step does the first job that waits, and reports whether there was one.
-func (q *queue) step() bool {
-	if len(q.waiting) == 0 {
-		return false
-	}
-	next := q.waiting[0]
-	q.waiting = q.waiting[1:]
-	next()
-	return true
-}
-
-// readOnly passes reads on to a storage, and completes everything else without
-// doing it.
-type readOnly struct {
-	storage vsr.Storage
-	reads   func(bytes int) // told of each, unless nil
-	writes  int             // how many there were
-	waiting []*blockio.Request
-}
-
-// Submit implements vsr.Storage.
-func (s *readOnly) Submit(r *blockio.Request) {
-	if r.Kind == blockio.Read {
-		if s.reads != nil {
-			s.reads(len(r.Buf))
-		}
-		s.storage.Submit(r)
-		return
-	}
-	if r.Kind == blockio.Write {
-		s.writes++
-	}
-	s.waiting = append(s.waiting, r)
-}
-
-// step completes one request that was not passed on, and reports whether there
-// was one.
-func (s *readOnly) step() bool {
-	if len(s.waiting) == 0 {
-		return false
-	}
-	r := s.waiting[0]
-	s.waiting = s.waiting[1:]
-	r.Err = nil
-	r.Done(r)
-	return true
 }
