@@ -63,7 +63,7 @@ func TestVerify(t *testing.T) {
 
 // Verify finds each byte that rots in what the tree names, with the block.
 func TestVerifyFindsRot(t *testing.T) {
-	w, _ := faultyWorld(t)
+	w, _ := faultyWorld(t, false)
 	var refs []block.Ref
 	if err := w.verifyBlocks(func(ref block.Ref) { refs = append(refs, ref) }); err != nil || len(refs) < 10 {
 		t.Fatal(len(refs), err)
@@ -97,7 +97,7 @@ func TestVerifyFindsContradictions(t *testing.T) {
 		"high":       func(p *part) { p.high++ },
 		"blocks":     func(p *part) { p.blocks++ },
 	} {
-		w, _ := faultyWorld(t)
+		w, _ := faultyWorld(t, false)
 		w.build()
 		if err := w.open(); err != nil {
 			t.Fatal(err)
@@ -152,7 +152,7 @@ func TestWarm(t *testing.T) {
 		w.wait(&warm)
 		l.check(t, w)
 	}
-	w, _ := faultyWorld(t)
+	w, _ := faultyWorld(t, false)
 	w.build()
 	if err := w.open(); err != nil {
 		t.Fatal(err)
