@@ -38,6 +38,10 @@ func TestVerifyFindsDamage(t *testing.T) {
 		{"account index", func(t *tables) { t.trees.all[accountsBy+int(byUserData128)].Put(lsm.Key{0, 7, 7}, 0) }, "tree accounts by user_data_128 has"},
 		{"expiry", func(t *tables) { t.trees.all[expiries].Put(expiryKey(1, 1), 1) }, "tree expiries has"},
 		{"expired", func(t *tables) { t.trees.all[expired].Put(expiredKey(1), 1) }, "tree expired has"},
+		{"stamp", func(t *tables) { row(t, 0)[15] = 1 }, "has the timestamp"},
+		{"amount", func(t *tables) { row(t, 0)[rowHeaderSize+1]++ }, "leaves"},
+		{"resolution", func(t *tables) { row(t, 4)[rowHeaderSize+1] = 9 }, "releases 3 for 9"},
+		{"pending number", func(t *tables) { row(t, 2)[rowHeaderSize+2] = 7 }, "is pending transfer number 7"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := soundLedger()
@@ -51,6 +55,18 @@ func TestVerifyFindsDamage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// row returns a row of the events log, which must be in memory, by its number.
+func row(t *tables, number int) []byte {
+	var at position
+	t.events.Scan(0, t.events.End(), false, func(p position, _ []byte) bool {
+		at = p
+		number--
+		return number >= 0
+	}, func(error) {})
+	found, _ := t.events.Row(at)
+	return found
 }
 
 // soundLedger has two accounts and a transfer of each kind; pending transfers
