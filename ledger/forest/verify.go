@@ -18,7 +18,13 @@ func (f *Forest) Verify(done func(error)) {
 			done(err)
 			return
 		}
-		f.tables.verify(done)
+		f.tables.trees.verifyTables(func(err error) {
+			if err != nil {
+				done(err)
+				return
+			}
+			f.tables.verify(done)
+		})
 	})
 }
 

@@ -1,0 +1,101 @@
+package forest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ledgerd/ledgerd/internal/block"
+)
+
+// TestStats counts the blocks on the grid by kind, and demands that those of an
+// opened ledger are all that there are.
+func TestStats(t *testing.T) {
+	grid := newMemoryGrid(smallPage)
+	f, s := newTestForest(grid), newStory(t)
+	s.createAccounts(f)
+	levels := 0
+	for range 40 {
+		s.transfers(100, f)
+		root := checkpoint(t, f, grid)
+		opened, err := open(grid, root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stats := opened.Stats()
+		found := map[uint8]int{}
+		for _, b := range grid.blocks {
+			found[b.kind]++
+		}
+		delete(found, kindManifest)
+		for _, x := range stats.Structures {
+			if x.Blocks != found[x.Kind] {
+				t.Errorf("%s: %d blocks, the grid has %d", x.Name, x.Blocks, found[x.Kind])
+			}
+			delete(found, x.Kind)
+			levels = max(levels, len(x.Levels))
+		}
+		if len(found) > 0 {
+			t.Errorf("kinds that are nobody's: %v", found)
+		}
+		if stats.Accounts != storyAccounts || stats.Events != f.tables.events.Rows() || stats.Pendings != f.tables.pendings {
+			t.Errorf("%+v", stats)
+		}
+	}
+	if levels < 2 {
+		t.Errorf("trees of %d levels", levels)
+	}
+}
+
+// TestStatsOfTransfers: each transfer counts once, in tables or not.
+func TestStatsOfTransfers(t *testing.T) {
+	l := soundLedger() // its verification has indexed all
+	stats := l.Stats()
+	if stats.Transfers != 6 || stats.Events != 8 || stats.Accounts != 2 || stats.Pendings != 4 {
+		t.Errorf("%+v", stats)
+	}
+	for _, x := range stats.Structures {
+		if x.Name != KindName(x.Kind) || x.Name == "" {
+			t.Errorf("kind %d is called %q", x.Kind, x.Name)
+		}
+	}
+}
+
+// rottenGrid is a grid on which one block holds other bytes than were written
+// when it is read whole.
+type rottenGrid struct {
+	*memoryGrid
+	rotten block.Address
+}
+
+func (g *rottenGrid) Read(ref block.Ref, done func(payload []byte, err error)) {
+	if ref.Address == g.rotten {
+		ref.Checksum[0] ^= 1
+	}
+	g.memoryGrid.Read(ref, done)
+}
+
+// TestVerifyReadsTables rots each block of a tree in turn, where only a read of
+// whole blocks comes by.
+func TestVerifyReadsTables(t *testing.T) {
+	grid := &rottenGrid{memoryGrid: newMemoryGrid(smallPage)}
+	f, s := newTestForest(grid), newStory(t)
+	s.createAccounts(f)
+	for range 60 {
+		s.transfers(100, f)
+	}
+	if err := verify(f); err != nil {
+		t.Fatal(err)
+	}
+	var blocks []block.Ref
+	f.tables.trees.all[transferIDs].Verify(func(ref block.Ref) { blocks = append(blocks, ref) }, func(error) {})
+	grid.run()
+	if len(blocks) < 4 {
+		t.Fatalf("%d blocks", len(blocks))
+	}
+	for _, ref := range blocks {
+		grid.rotten = ref.Address
+		if err := verify(f); err == nil || !strings.Contains(err.Error(), ref.Address.String()) {
+			t.Errorf("%v: %v", ref.Address, err)
+		}
+	}
+}
