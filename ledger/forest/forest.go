@@ -49,6 +49,10 @@ const (
 	RecentSizeDefault    = 64 << 20
 )
 
+// accountsRecentSize is how much of the newest full blocks of accounts stays in
+// memory, in bytes: what a request adds is there when the next one indexes it.
+const accountsRecentSize = 2 * batchMax * accountRowSize
+
 // scale is the sizes that show on the grid. They follow from the size of its
 // blocks, which a data file keeps for life: with small blocks all is small, so
 // that the simulator's ledgers go through what large ones do.
@@ -129,7 +133,7 @@ func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
 	t := &tables{
 		accounts: rowlog.New(grid, rowlog.Config{
 			Name: "accounts", Kind: kindAccounts, DirectoryKind: kindAccountsDirectory,
-			RowMax: accountRowSize,
+			RowMax: accountRowSize, RecentSize: min(o.RecentSize, accountsRecentSize),
 		}),
 		events: rowlog.New(grid, rowlog.Config{
 			Name: "events", Kind: kindEvents, DirectoryKind: kindEventsDirectory,
