@@ -48,26 +48,29 @@ func Inspect(options InspectOptions) (*Report, error) {
 	return &i.report, i.run(grid.HeadersOnly)
 }
 
-// Verify is Inspect, but reads all of every block in use. If there is no damage
-// it opens the ledger that is in them, and checks its sums: that takes the memory
-// of an open ledger.
-func Verify(options InspectOptions) (*Report, error) {
+// InspectLedger is Inspect, and if there is no damage it opens the ledger and
+// counts what is in it.
+func InspectLedger(options InspectOptions) (*Report, error) {
 	i := newInspection(options)
-	err := i.run(grid.Whole)
-	if err == nil && len(i.report.Damage) == 0 {
-		err = i.verifyLedger()
-		i.progress(i.total - i.done)
-	}
-	return &i.report, err
+	return &i.report, i.runLedger(grid.HeadersOnly, (*inspection).openLedger)
 }
 
-// inspection is an Inspect or a Verify on its way.
+// Verify is InspectLedger, but reads all of every block in use, and checks the
+// sums of the ledger and that all that is said in two places is the same.
+func Verify(options InspectOptions) (*Report, error) {
+	i := newInspection(options)
+	return &i.report, i.runLedger(grid.Whole, (*inspection).openLedger, (*inspection).countBlocks, (*inspection).verifyLedger)
+}
+
+// inspection is one of these on its way.
 type inspection struct {
 	options InspectOptions
 	storage *readOnly
 	workers queue
 	report  Report
 	grid    *grid.Grid
+	ledger  *forest.Forest
+	broken  func(error) // told why the ledger cannot go on
 	// done and total are what Progress is told.
 	done, total int64
 }
@@ -92,6 +95,24 @@ func (i *inspection) run(scope grid.Scope) error {
 		return err
 	}
 	return i.tour(scope)
+}
+
+// runLedger runs, and then takes further steps until there is damage.
+func (i *inspection) runLedger(scope grid.Scope, steps ...func(*inspection) error) error {
+	defer func() { i.report.BytesRead = i.storage.bytesRead }()
+	if err := i.run(scope); err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if len(i.report.Damage) > 0 {
+			return nil
+		}
+		if err := step(i); err != nil {
+			return err
+		}
+	}
+	i.progress(i.total - i.done)
+	return nil
 }
 
 // await calls start and lets the storage work until done was called.
@@ -223,7 +244,7 @@ func (i *inspection) sessions() error {
 func (i *inspection) tour(scope grid.Scope) error {
 	report, blockSize := &i.report.Grid, int64(i.report.Root.Layout.BlockSize)
 	report.BlockSize, report.BlocksInUse = int(blockSize), i.grid.BlocksAcquired()
-	// verifyLedger reads most of them again.
+	// To verify the ledger is to read most of them again.
 	i.total = i.done + 2*blockSize*int64(report.BlocksInUse)
 	var kinds [256]Kind
 	tour := i.grid.NewScrubber(scope, inspectDepth, func(info grid.BlockInfo, err error) {
@@ -253,30 +274,55 @@ func (i *inspection) tour(scope grid.Scope) error {
 	return nil
 }
 
-// verifyLedger opens the ledger of the checkpoint, which reads its blocks by
-// their references, so that an older block in the place of a newer one is seen;
-// and checks what must hold for any ledger.
-func (i *inspection) verifyLedger() error {
+// openLedger opens the ledger of the checkpoint, which reads its blocks by their
+// references, so that an older block in the place of a newer one is seen.
+func (i *inspection) openLedger() error {
 	checkpoint := &i.report.Root.Checkpoint
-	var damage error
-	end := func() {}
-	ledger := forest.New(i.grid, &i.workers, forest.Options{Fault: func(err error) { damage = err; end() }})
+	i.ledger = forest.New(i.grid, &i.workers, forest.Options{
+		CacheAccounts: 1, Fault: func(err error) { i.broken(err) },
+	})
 	i.storage.reads = func(bytes int) { i.progress(min(int64(bytes), i.total-i.done)) }
-	open := func(done func(error)) { ledger.Open(checkpoint.Root[:checkpoint.RootSize], done) }
-	for _, check := range []func(done func(error)){open, ledger.Verify} {
-		if damage != nil {
-			break
-		}
-		if err := i.await(func(done func()) {
-			end = done
-			check(func(err error) { damage = err; done() })
-		}); err != nil {
-			return err
+	opened, err := i.awaitLedger(func(done func(error)) {
+		i.ledger.Open(checkpoint.Root[:checkpoint.RootSize], done)
+	})
+	if opened {
+		stats := i.ledger.Stats()
+		i.report.Ledger = &stats
+	}
+	return err
+}
+
+// countBlocks demands that all blocks in use of a kind of the ledger's are those
+// that the ledger names.
+func (i *inspection) countBlocks() error {
+	inUse := make(map[uint8]int)
+	for _, kind := range i.report.Grid.Kinds {
+		inUse[kind.Number] = kind.Blocks
+	}
+	for _, s := range i.report.Ledger.Structures {
+		if n := inUse[s.Kind]; n != s.Blocks {
+			i.report.damaged(ZoneLedger, fmt.Errorf("%d blocks are in use for %s, which has %d", n, s.Name, s.Blocks))
 		}
 	}
+	return nil
+}
+
+// verifyLedger checks what must hold for any ledger.
+func (i *inspection) verifyLedger() (err error) {
+	i.report.LedgerVerified, err = i.awaitLedger(i.ledger.Verify)
+	return err
+}
+
+// awaitLedger is await for a check of the ledger, of which it notes what is
+// damaged. It reports false if something is.
+func (i *inspection) awaitLedger(check func(done func(error))) (sound bool, err error) {
+	var damage error
+	err = i.await(func(done func()) {
+		i.broken = func(err error) { damage = err; done() }
+		check(i.broken)
+	})
 	if damage != nil {
 		i.report.damaged(ZoneLedger, damage)
 	}
-	i.report.LedgerVerified = damage == nil
-	return nil
+	return err == nil && damage == nil, err
 }

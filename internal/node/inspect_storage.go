@@ -31,11 +31,12 @@ func (q *queue) step() bool {
 // gives it to those that read it: verifyLedger does what the last request has
 // left to do, which may end merges.
 type readOnly struct {
-	storage vsr.Storage
-	reads   func(bytes int)  // told of each, unless nil
-	writes  int              // how many there were
-	written map[int64][]byte // sectors, by offset
-	waiting []*blockio.Request
+	storage   vsr.Storage
+	reads     func(bytes int) // told of each, unless nil
+	bytesRead int64
+	writes    int              // how many there were
+	written   map[int64][]byte // sectors, by offset
+	waiting   []*blockio.Request
 }
 
 // Submit implements vsr.Storage.
@@ -54,6 +55,7 @@ func (s *readOnly) Submit(r *blockio.Request) {
 }
 
 func (s *readOnly) read(r *blockio.Request) {
+	s.bytesRead += int64(len(r.Buf))
 	if s.reads != nil {
 		s.reads(len(r.Buf))
 	}

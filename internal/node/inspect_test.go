@@ -191,26 +191,6 @@ func TestInspectLedger(t *testing.T) {
 	}
 }
 
-func TestVerifyProgress(t *testing.T) {
-	f := newLedger(t, 60)
-	options := f.options()
-	lastDone, lastTotal, calls := int64(0), int64(0), 0
-	options.Progress = func(done, total int64) {
-		if done < lastDone || calls > 0 && total != lastTotal || done > total {
-			t.Errorf("%d of %d after %d of %d", done, total, lastDone, lastTotal)
-		}
-		lastDone, lastTotal = done, total
-		calls++
-	}
-	r, err := Verify(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if least := int64(r.Grid.BlocksInUse) * 8192; lastDone != lastTotal || lastTotal < least || calls < r.Grid.BlocksInUse {
-		t.Errorf("%d calls, the last with %d of %d, for %d bytes of blocks", calls, lastDone, lastTotal, least)
-	}
-}
-
 // Each damage is found, in its place, by those that can see it.
 func TestInspectFindsDamage(t *testing.T) {
 	f := newLedger(t, 60)
@@ -219,7 +199,7 @@ func TestInspectFindsDamage(t *testing.T) {
 	gridAt := func(a block.Address) int64 { return layout.GridOffset() + int64(a-1)*8192 }
 	recordAt := layout.JournalRecordsOffset() + int64(checkpoint.JournalOffset%layout.JournalRingSize)
 	freeSet := block.RefFrom(checkpoint.Grid[:]).Address
-	transfers := f.blockOfKind(17)
+	transfers, table := f.blockOfKind(17), f.blockOfKind(32)
 	for _, test := range []struct {
 		name     string
 		offset   int64 // where a bit rots
@@ -241,6 +221,8 @@ func TestInspectFindsDamage(t *testing.T) {
 			complain: fmt.Sprintf("grid: %v at offset %d: ", transfers, gridAt(transfers))},
 		{name: "payload of a block", offset: gridAt(transfers) + 4000, zone: ZoneGrid, address: transfers, at: gridAt(transfers),
 			unseen: true, complain: fmt.Sprintf("grid: %v at offset %d: ", transfers, gridAt(transfers))},
+		{name: "payload of a table", offset: gridAt(table) + 100, zone: ZoneGrid, address: table, at: gridAt(table),
+			unseen: true, complain: fmt.Sprintf("grid: %v at offset %d: ", table, gridAt(table))},
 	} {
 		before := f.disk.Peek(test.offset, 1)
 		f.disk.Rot(test.offset, 1)
@@ -361,24 +343,5 @@ func TestInspectRefuses(t *testing.T) {
 			t.Fatalf("interrupted after %d steps: %v", stop, err)
 		}
 		f.disk.Run()
-	}
-}
-
-// What the last request has left to be indexed may end merges, whose tables must
-// be found although nothing is written.
-func TestVerifyAnyCheckpoint(t *testing.T) {
-	f := newLedger(t, 0)
-	verified := uint64(0)
-	for n := range 600 {
-		f.disk.Inject = nil
-		f.transfers(1 + 20*n)
-		op := f.inspect(Inspect).Root.Checkpoint.Op
-		if op == verified {
-			continue
-		}
-		verified = op
-		if r := f.inspect(Verify); len(r.Damage) != 0 || !r.LedgerVerified {
-			t.Fatalf("at op %d: damage %v", op, r.Damage)
-		}
 	}
 }

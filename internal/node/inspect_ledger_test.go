@@ -1,0 +1,89 @@
+package node
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/ledgerd/ledgerd/vsr"
+	"github.com/ledgerd/ledgerd/vsr/grid"
+)
+
+func TestVerifyProgress(t *testing.T) {
+	f := newLedger(t, 60)
+	options := f.options()
+	lastDone, lastTotal, calls := int64(0), int64(0), 0
+	options.Progress = func(done, total int64) {
+		if done < lastDone || calls > 0 && total != lastTotal || done > total {
+			t.Errorf("%d of %d after %d of %d", done, total, lastDone, lastTotal)
+		}
+		lastDone, lastTotal = done, total
+		calls++
+	}
+	r, err := Verify(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if least := int64(r.Grid.BlocksInUse) * 8192; lastDone != lastTotal || lastTotal < least || calls < r.Grid.BlocksInUse {
+		t.Errorf("%d calls, the last with %d of %d, for %d bytes of blocks", calls, lastDone, lastTotal, least)
+	}
+}
+
+// What the last request has left to be indexed may end merges, whose tables must
+// be found although nothing is written.
+func TestVerifyAnyCheckpoint(t *testing.T) {
+	f := newLedger(t, 0)
+	verified := uint64(0)
+	for n := range 600 {
+		f.disk.Inject = nil
+		f.transfers(1 + 20*n)
+		op := f.inspect(Inspect).Root.Checkpoint.Op
+		if op == verified {
+			continue
+		}
+		verified = op
+		r := f.inspect(Verify)
+		if len(r.Damage) != 0 || !r.LedgerVerified {
+			t.Fatalf("at op %d: damage %v", op, r.Damage)
+		}
+		// The register, the accounts and the newest request come before and after.
+		if got, want := r.Ledger.Events, 20*(op-2); r.Ledger.Accounts != 2 || got != want || r.Ledger.Transfers != want-20 {
+			t.Errorf("at op %d: %d transfers in %d rows, not %d", op, r.Ledger.Transfers, got, want)
+		}
+	}
+}
+
+// An inspection of the ledger counts what Verify counts, and reads less.
+func TestInspectLedgerCounts(t *testing.T) {
+	f := newLedger(t, 60)
+	whole, counted := f.inspect(Verify), f.inspect(InspectLedger)
+	if !reflect.DeepEqual(whole.Ledger, counted.Ledger) || counted.LedgerVerified || counted.BytesRead >= whole.BytesRead {
+		t.Errorf("%+v of %d bytes, %+v of %d bytes", whole.Ledger, whole.BytesRead, counted.Ledger, counted.BytesRead)
+	}
+	if r := f.inspect(Inspect); r.Ledger != nil {
+		t.Errorf("%+v", r.Ledger)
+	}
+}
+
+// A block that is in use for the ledger, and that the ledger does not name, would
+// never be free again.
+func TestVerifyFindsLostBlocks(t *testing.T) {
+	f := newLedger(t, 60)
+	i := newInspection(f.options())
+	if err := i.runLedger(grid.HeadersOnly, (*inspection).openLedger); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.countBlocks(); err != nil || len(i.report.Damage) != 0 {
+		t.Fatal(err, i.report.Damage)
+	}
+	for n := range i.report.Grid.Kinds {
+		kind := &i.report.Grid.Kinds[n]
+		kind.Blocks++
+		i.report.Damage = nil
+		i.countBlocks()
+		owned := kind.Number != grid.KindFreeSet && kind.Number != vsr.BlockKindSessions && kind.Name != "manifest"
+		if len(i.report.Damage) > 1 || (len(i.report.Damage) == 1) != owned || owned && i.report.Damage[0].Zone != ZoneLedger {
+			t.Errorf("a block too many for %s: %v", kind.Name, i.report.Damage)
+		}
+		kind.Blocks--
+	}
+}
