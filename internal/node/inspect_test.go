@@ -243,15 +243,25 @@ func TestInspectFindsDamage(t *testing.T) {
 	}
 }
 
-// blockOfKind returns the first block of a kind.
-func (f *dataFile) blockOfKind(kind byte) block.Address {
-	for a := block.Address(1); a < 1000; a++ {
-		if f.disk.Peek(f.layout.GridOffset()+int64(a-1)*8192+28, 1)[0] == kind {
-			return a
-		}
+// blockOfKind returns the first block of a kind that is in use.
+func (f *dataFile) blockOfKind(kind uint8) (first block.Address) {
+	f.t.Helper()
+	i := newInspection(f.options())
+	if err := i.run(grid.HeadersOnly); err != nil {
+		f.t.Fatal(err)
 	}
-	f.t.Fatalf("no block of kind %d", kind)
-	return 0
+	tour := i.grid.NewScrubber(grid.HeadersOnly, 1, func(info grid.BlockInfo, _ error) {
+		if info.Kind == kind && first == 0 {
+			first = info.Address
+		}
+	})
+	for !tour.Tick() {
+		f.disk.Step()
+	}
+	if first == 0 {
+		f.t.Fatalf("no block of kind %d", kind)
+	}
+	return first
 }
 
 // A lost write leaves an older block, whole and of the same address: only its
@@ -259,6 +269,7 @@ func (f *dataFile) blockOfKind(kind byte) block.Address {
 func TestVerifyFindsOlderBlock(t *testing.T) {
 	f := newLedger(t, 60)
 	a := f.blockOfKind(17)
+	f.disk.Inject = nil
 	offset := f.layout.GridOffset() + int64(a-1)*8192
 	// The oldest content that passes is one that another grid has written.
 	other := grid.New(f.disk, grid.Config{ZoneOffset: f.layout.GridOffset(), BlockSize: 8192, Fault: func(err error) { t.Fatal(err) }})
