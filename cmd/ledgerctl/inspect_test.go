@@ -61,7 +61,7 @@ func TestInspect(t *testing.T) {
 	}
 	record, stderr := inspectJSON(t, 0, path)
 	s, j := record.Superblock, record.Journal
-	if stderr != "" || record.FileSize != int64(len(before)) || record.LedgerVerified || len(record.Damage) != 0 {
+	if stderr != "" || record.FileSize != int64(len(before)) || record.Verified != nil || record.Ledger != nil || len(record.Damage) != 0 {
 		t.Errorf("%+v, %q", record, stderr)
 	}
 	if len(s.Copies) != 4 || s.Copies[3].State != "current" || s.Root.ReplicaCount != 1 || !s.Root.Development || s.Root.View != 1 {
@@ -77,7 +77,8 @@ func TestInspect(t *testing.T) {
 
 	for _, part := range inspectParts {
 		record, _ := inspectJSON(t, 0, path, part)
-		shown := map[string]bool{"superblock": record.Superblock != nil, "journal": record.Journal != nil, "grid": record.Grid != nil}
+		shown := map[string]bool{"superblock": record.Superblock != nil, "journal": record.Journal != nil,
+			"grid": record.Grid != nil, "ledger": record.Ledger != nil}
 		for name, is := range shown {
 			if is != (name == part) {
 				t.Errorf("%s: %s is shown: %v", part, name, is)
@@ -126,7 +127,7 @@ func TestInspectRefuses(t *testing.T) {
 		}
 	}
 	got := ledgerctl(t, "", "inspect", path, "soul")
-	if got.code != command.ExitUsage || !strings.Contains(got.stderr, `no part "soul"; there are superblock, journal, grid`) {
+	if got.code != command.ExitUsage || !strings.Contains(got.stderr, `no part "soul"; there are superblock, journal, grid, ledger`) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -134,7 +135,7 @@ func TestInspectRefuses(t *testing.T) {
 func TestInspectIntegrity(t *testing.T) {
 	path, stop := startLedger(t)
 	stop()
-	if record, stderr := inspectJSON(t, 0, "integrity", path); !record.LedgerVerified || stderr != "" || len(record.Damage) != 0 {
+	if record, stderr := inspectJSON(t, 0, "integrity", path); record.Verified == nil || stderr != "" || len(record.Damage) != 0 {
 		t.Errorf("%+v, %q", record, stderr)
 	}
 	got := ledgerctl(t, "", "inspect", "integrity", path, "--table")
@@ -146,7 +147,7 @@ func TestInspectIntegrity(t *testing.T) {
 	const recordsOffset = 256<<10 + 1024*256
 	corrupt(t, path, recordsOffset+300)
 	record, stderr := inspectJSON(t, command.ExitFailure, "integrity", path)
-	if len(record.Damage) != 1 || record.LedgerVerified || record.Journal.DamagedOp != 1 {
+	if len(record.Damage) != 1 || record.Verified != nil || record.Journal.DamagedOp != 1 {
 		t.Fatalf("%+v", record)
 	}
 	d := record.Damage[0]

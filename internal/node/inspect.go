@@ -244,6 +244,8 @@ func (i *inspection) sessions() error {
 func (i *inspection) tour(scope grid.Scope) error {
 	report, blockSize := &i.report.Grid, int64(i.report.Root.Layout.BlockSize)
 	report.BlockSize, report.BlocksInUse = int(blockSize), i.grid.BlocksAcquired()
+	room := i.report.FileSize - i.report.Root.Layout.GridOffset()
+	report.BlocksFree = max(0, int(room/blockSize)-report.BlocksInUse)
 	// To verify the ledger is to read most of them again.
 	i.total = i.done + 2*blockSize*int64(report.BlocksInUse)
 	var kinds [256]Kind

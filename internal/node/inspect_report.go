@@ -55,6 +55,7 @@ type JournalReport struct {
 type GridReport struct {
 	BlockSize   int // in bytes
 	BlocksInUse int
+	BlocksFree  int    // that the file has room for
 	Size        int64  // of the zone up to the last block in use, in bytes
 	Kinds       []Kind // ascending by number; damaged blocks are in none
 }
