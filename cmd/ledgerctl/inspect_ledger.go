@@ -118,6 +118,9 @@ func (l *ledgerRecord) writeTables(w io.Writer) error {
 			}
 		}
 	}
+	if len(structures) == 0 {
+		return nil
+	}
 	header := []string{"structure", "entries", "in memory", "blocks", "payload", "an entry", "a transfer"}
 	if err := command.WriteTable(w, header, structures, header[1:]...); err != nil || len(levels) == 0 {
 		return err

@@ -15,7 +15,7 @@ import (
 )
 
 // startLedger serves a small data file with two accounts until stop is called.
-func startLedger(t *testing.T) (path string, stop func()) {
+func startLedger(t *testing.T) (path, address string, stop func()) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "test.ledger")
 	if err := server.Format(path, server.FormatConfig{ReplicaCount: 1, Development: true}); err != nil {
@@ -36,7 +36,7 @@ func startLedger(t *testing.T) (path string, stop func()) {
 	if got := ledgerctl(t, accounts, "accounts", "create", "--addresses="+replica.Addr().String()); got.code != 0 {
 		t.Fatalf("%+v", got)
 	}
-	return path, stop
+	return path, replica.Addr().String(), stop
 }
 
 // inspectJSON runs an inspection that is expected to end with code.
@@ -53,7 +53,7 @@ func inspectJSON(t *testing.T, code int, args ...string) (record inspectRecord, 
 }
 
 func TestInspect(t *testing.T) {
-	path, stop := startLedger(t)
+	path, _, stop := startLedger(t)
 	stop()
 	before, err := os.ReadFile(path)
 	if err != nil {
@@ -91,7 +91,7 @@ func TestInspect(t *testing.T) {
 }
 
 func TestInspectTables(t *testing.T) {
-	path, stop := startLedger(t)
+	path, _, stop := startLedger(t)
 	stop()
 	got := ledgerctl(t, "", "inspect", path, "--table")
 	for _, text := range []string{
@@ -105,7 +105,7 @@ func TestInspectTables(t *testing.T) {
 }
 
 func TestInspectRefuses(t *testing.T) {
-	path, stop := startLedger(t)
+	path, _, stop := startLedger(t)
 	defer stop()
 	folder := t.TempDir()
 	zeros := filepath.Join(folder, "zeros")
@@ -133,7 +133,7 @@ func TestInspectRefuses(t *testing.T) {
 }
 
 func TestInspectIntegrity(t *testing.T) {
-	path, stop := startLedger(t)
+	path, _, stop := startLedger(t)
 	stop()
 	if record, stderr := inspectJSON(t, 0, "integrity", path); record.Verified == nil || stderr != "" || len(record.Damage) != 0 {
 		t.Errorf("%+v, %q", record, stderr)
