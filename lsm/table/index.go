@@ -155,13 +155,13 @@ func DecodeRoot(payload []byte) (*Index, error) {
 	var counts [5]int
 	for i := range counts {
 		counts[i] = int(binary.LittleEndian.Uint32(b[4+4*i:]))
-		if counts[i] > len(payload)*8 { // no count is larger, and products do not overflow
-			return nil, fmt.Errorf("%w: count of %d in an index", ErrFormat, counts[i])
-		}
 	}
 	x.Entries, x.Tombstones = counts[0], counts[1]
 	pages, blocks, lines := counts[2], counts[3], counts[4]
 	switch {
+	case max(pages, blocks, lines) > len(payload), // products do not overflow
+		x.Entries > pages*(PageSizeMax/entrySizeMin):
+		return nil, fmt.Errorf("%w: index of %d entries in %d pages, %d blocks, %d lines", ErrFormat, x.Entries, pages, blocks, lines)
 	case x.Words < 1 || x.Words > WordsMax || b[3] != 0,
 		pages == 0 || blocks > blocksMax || x.Tombstones > x.Entries,
 		indexSize(x.Words, pages, blocks, lines) != len(b)+rootFooterSize:

@@ -300,6 +300,28 @@ func TestFalsePositives(t *testing.T) {
 	}
 }
 
+// A table may end just where a block does: then its root has the index alone,
+// which is small beside the number of entries.
+func TestRootsOfAnySize(t *testing.T) {
+	config := Config{Words: 2, PageSize: 8 << 10, BlockSize: 256<<10 - 64, EntriesMax: 1 << 17}
+	least := config.BlockSize
+	for n := 116_000; n < 122_000; n += 500 {
+		entries := generate(n, func(i int) Entry { return Entry{Key: Key{1, uint64(i) * 77}} })
+		for _, image := range build(config, entries) {
+			blocks := store(image)
+			root := blocks[len(blocks)-1]
+			least = min(least, len(root))
+			x, err := DecodeRoot(root)
+			if err != nil || x.Entries != n {
+				t.Fatalf("root of %d bytes for %d entries: %v", len(root), n, err)
+			}
+		}
+	}
+	if least > 5000 {
+		t.Errorf("the least root has %d bytes", least)
+	}
+}
+
 // The encoding is fixed: whoever changes it must count up indexVersion.
 func TestFormatIsFixed(t *testing.T) {
 	entries := []Entry{{Key{1, 2}, 3}, {Key{1, 300}, 2}, {Key{2, 0}, Tombstone}, {Key{1 << 40, 1 << 63}, 1 << 50}}
