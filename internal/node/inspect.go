@@ -20,6 +20,9 @@ const (
 	// inspectCacheSize is what parts of blocks that were read may take, in
 	// bytes: rows are looked up in no order.
 	inspectCacheSize = 64 << 20
+	// verifyReads is how many times as much as there is the verification of a
+	// ledger reads, by a guess for Progress.
+	verifyReads = 4
 )
 
 // InspectOptions say what to inspect. All but Progress must be set.
@@ -246,8 +249,7 @@ func (i *inspection) tour(scope grid.Scope) error {
 	report.BlockSize, report.BlocksInUse = int(blockSize), i.grid.BlocksAcquired()
 	room := i.report.FileSize - i.report.Root.Layout.GridOffset()
 	report.BlocksFree = max(0, int(room/blockSize)-report.BlocksInUse)
-	// To verify the ledger is to read most of them again.
-	i.total = i.done + 2*blockSize*int64(report.BlocksInUse)
+	i.total = i.done + (1+verifyReads)*blockSize*int64(report.BlocksInUse)
 	var kinds [256]Kind
 	tour := i.grid.NewScrubber(scope, inspectDepth, func(info grid.BlockInfo, err error) {
 		i.progress(blockSize)
