@@ -78,7 +78,8 @@ func BenchmarkMemtableAdd(b *testing.B) {
 			for b.Loop() {
 				m.reset()
 				for i := range entries {
-					m.add(entries[i])
+					e := &entries[i]
+					m.add(e.Key[0], e.Key[1], e.Key[2], e.Value)
 					if tr.filter && i%8190 == 0 {
 						m.hashNew()
 					}

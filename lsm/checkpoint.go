@@ -61,9 +61,9 @@ func (t *Tree) Refill(key Key, value uint64) {
 	r := t.opened
 	switch {
 	case t.frozen != nil && len(t.frozen.entries) < r.frozen:
-		t.frozen.add(Entry{Key: key, Value: value})
+		t.frozen.add(key[0], key[1], key[2], value)
 	case len(t.active.entries) < r.active:
-		t.active.add(Entry{Key: key, Value: value})
+		t.active.add(key[0], key[1], key[2], value)
 	default:
 		r.excess++
 	}

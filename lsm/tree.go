@@ -69,7 +69,16 @@ func (t *Tree) Put(key Key, value uint64) {
 	if value == Absent {
 		panic("lsm: Put of the value Absent")
 	}
-	t.active.add(Entry{Key: key, Value: value})
+	t.active.add(key[0], key[1], key[2], value)
+}
+
+// PutWords is Put of the key of three words, for callers in a hurry: see
+// memtable.add.
+func (t *Tree) PutWords(a, b, c, value uint64) {
+	if value == Absent {
+		panic("lsm: Put of the value Absent")
+	}
+	t.active.add(a, b, c, value)
 }
 
 // Remove takes a key away, present or not.
@@ -77,7 +86,7 @@ func (t *Tree) Remove(key Key) {
 	if t.config.Tiered {
 		panic("lsm: Remove from a tiered tree")
 	}
-	t.active.add(Entry{Key: key, Value: table.Tombstone})
+	t.active.add(key[0], key[1], key[2], table.Tombstone)
 }
 
 // Beat ends an op: flushes and merges that are due by now are admitted, and

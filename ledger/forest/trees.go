@@ -59,10 +59,9 @@ type trees struct {
 	beat beat
 }
 
-func idKey(id ledger.Uint128) lsm.Key { return lsm.Key{id.Hi, id.Lo} }
-func accountKey(s slot, on side, p position) lsm.Key {
-	return lsm.Key{uint64(s)<<1 | uint64(on), uint64(p)}
-}
+func idKey(id ledger.Uint128) lsm.Key                   { return lsm.Key{id.Hi, id.Lo} }
+func sideWord(s slot, on side) uint64                   { return uint64(s)<<1 | uint64(on) }
+func accountKey(s slot, on side, p position) lsm.Key    { return lsm.Key{sideWord(s, on), uint64(p)} }
 func expiryKey(expiresAt, number uint64) lsm.Key        { return lsm.Key{expiresAt, number} }
 func expiredKey(timestamp uint64) lsm.Key               { return lsm.Key{timestamp} }
 func wideKey(value ledger.Uint128, last uint64) lsm.Key { return lsm.Key{value.Hi, value.Lo, last} }
