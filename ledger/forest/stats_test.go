@@ -99,3 +99,18 @@ func TestVerifyReadsTables(t *testing.T) {
 		}
 	}
 }
+
+// TestScale: what a data file was begun with it goes on with, so these never
+// change.
+func TestScale(t *testing.T) {
+	for blockSize, want := range map[int]scale{
+		4 << 10: tinyScale, 16 << 10: tinyScale, 32 << 10: tinyScale, 36 << 10: fullScale, 64 << 10: fullScale, 256 << 10: fullScale, 1 << 20: fullScale,
+	} {
+		if got := scaleOf(blockSize - 64); got != want {
+			t.Errorf("blocks of %d bytes: %+v", blockSize, got)
+		}
+	}
+	if full, tiny := (scale{8190, 1 << 17, 8 << 10}), (scale{64, 512, 256}); fullScale != full || tinyScale != tiny {
+		t.Errorf("scales %+v and %+v", fullScale, tinyScale)
+	}
+}
