@@ -44,6 +44,11 @@ func TestInspectLedger(t *testing.T) {
 	if v := whole.Verified; v.Rows != l.Accounts+l.Events || v.BytesRead < events.Payload || v.Seconds <= 0 {
 		t.Errorf("%+v", v)
 	}
+	g, root := whole.Grid, whole.Superblock.Root
+	room := whole.FileSize - 256<<10 - int64(root.JournalSlots)*256 - int64(root.JournalSize)
+	if g.BlocksInUse == 0 || g.BlocksInUse+g.BlocksFree != int(room/int64(g.BlockSize)) {
+		t.Errorf("%d blocks in use and %d free in %d bytes", g.BlocksInUse, g.BlocksFree, room)
+	}
 	got := ledgerctl(t, "", "inspect", path, "ledger", "--table")
 	for _, text := range []string{"│ accounts               │     2 │", "│ events                       │", "│ tree of transfer ids         │       0 │", "\nno damage found\n"} {
 		if got.code != 0 || !strings.Contains(got.stdout, text) {
