@@ -45,7 +45,7 @@ func (r *Replica) openCheckpoint() {
 		Cluster:       r.root.Cluster,
 		HeadersOffset: layout.JournalHeadersOffset(), Slots: layout.JournalSlots,
 		RecordsOffset: layout.JournalRecordsOffset(), RingSize: layout.JournalRingSize,
-		Fault: r.fail,
+		Repairable: !r.alone(), Fault: r.fail,
 	})
 	r.grid = grid.New(r.options.Storage, grid.Config{
 		ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize), Fault: r.fail,
@@ -84,6 +84,7 @@ func (r *Replica) openSessions() {
 	checkpoint := &r.root.Checkpoint
 	r.commitMin, r.commitChecksum = Op(checkpoint.Op), checkpoint.HeaderChecksum
 	r.commitOrdinal, r.timestamp = Ordinal(checkpoint.NextOrdinal-1), checkpoint.Timestamp
+	r.commitMax = r.commitMin
 	if checkpoint.Sessions.IsZero() {
 		r.openJournal()
 		return
@@ -110,6 +111,10 @@ func (r *Replica) openJournal() {
 		r.replayEnd = Op(headOp)
 		r.orFail("recover the journal", func() {
 			r.superblock.Repair(func() {
+				if !r.alone() {
+					r.openInCluster()
+					return
+				}
 				r.status = statusReplay
 				r.replayNext()
 			})

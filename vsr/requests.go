@@ -84,5 +84,15 @@ func (q *requests) drop(count int) {
 	q.waiting = q.waiting[:rest]
 }
 
+// clear forgets all that waits and all that is pending.
+func (q *requests) clear() {
+	for i := range q.waiting {
+		q.waiting[i].message.Release()
+	}
+	clear(q.waiting)
+	clear(q.pending)
+	q.waiting, q.bytes = q.waiting[:0], 0
+}
+
 // committed says that the client's request has been executed.
 func (q *requests) committed(client u128.Uint128) { delete(q.pending, client) }

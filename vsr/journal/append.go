@@ -85,7 +85,7 @@ func (s *appendSlot) recorded(r *blockio.Request) {
 		j.recordedOp++
 		next := &j.appends[j.recordedOp%AppendsMax]
 		copy(j.witnessOf(next.op), next.message.Bytes)
-		j.faulty[next.op%uint64(j.config.Slots)] = false
+		j.setFaulty(next.op, false)
 		next.message.Release()
 		next.message = nil
 		next.request.Buf = nil

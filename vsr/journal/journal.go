@@ -99,6 +99,8 @@ type Journal struct {
 	// to have been there and has no header: 0, or above headOp.
 	faulty []bool
 	lostOp uint64
+	// faultyCount is how many slots are.
+	faultyCount int
 	// mending counts writes of Repair and Truncate in flight.
 	mending int
 	// start.Op <= durableOp <= witnessedOp <= recordedOp <= headOp: up to

@@ -101,7 +101,7 @@ func (s *readSlot) complete(r *blockio.Request) {
 	}
 	if reason != "" {
 		message.Release()
-		j.faulty[s.header.Op%uint64(j.config.Slots)] = true
+		j.setFaulty(s.header.Op, true)
 		done(nil, &CorruptError{Op: s.header.Op, Offset: r.Offset, Reason: reason, Err: r.Err})
 		return
 	}

@@ -237,7 +237,7 @@ func (r *recovery) notFound(reason string, readErr error) {
 	existed := max(r.lastWitness, j.start.CommitMax)
 	switch {
 	case j.config.Repairable && ok && r.follows(&witness):
-		j.faulty[op%uint64(j.config.Slots)] = true
+		j.setFaulty(op, true)
 		r.accept(&witness)
 		r.walk()
 	case j.config.Repairable && op <= existed:

@@ -83,7 +83,7 @@ func (j *Journal) Repair(prepare *buffer.Buffer, done func()) {
 	j.mend("repair a record", j.place(header.Offset), prepare.Sectors(), func() {
 		prepare.Release()
 		if now, ok := j.Find(header.Op); ok && now.Checksum == header.Checksum {
-			j.faulty[header.Op%uint64(j.config.Slots)] = false
+			j.setFaulty(header.Op, false)
 		}
 		done()
 	})
@@ -121,7 +121,7 @@ func (j *Journal) Truncate(op uint64, done func()) {
 	for n := op + 1; n <= last; n++ {
 		slot := n % slots
 		clear(j.witnesses[slot*wire.HeaderSize:][:wire.HeaderSize])
-		j.faulty[slot] = false
+		j.setFaulty(n, false)
 		if sector := slot / witnessesPerSector; len(sectors) == 0 || sectors[len(sectors)-1] != sector {
 			sectors = append(sectors, sector)
 		}
@@ -140,4 +140,30 @@ func (j *Journal) eraseWitnesses(sectors []uint64, done func()) {
 	buf := buffer.Aligned(blockio.SectorSize)
 	copy(buf, j.witnesses[sector*blockio.SectorSize:])
 	j.mend("erase witnesses", j.config.HeadersOffset+sector*blockio.SectorSize, buf, func() { j.eraseWitnesses(rest, done) })
+}
+
+// NextFaulty returns the first Faulty op after op.
+func (j *Journal) NextFaulty(op uint64) (faulty uint64, ok bool) {
+	if j.faultyCount == 0 {
+		return 0, false
+	}
+	for op++; op <= j.recordedOp; op++ {
+		if j.Faulty(op) {
+			return op, true
+		}
+	}
+	return 0, false
+}
+
+// setFaulty notes whether the record in the slot of op is damaged.
+func (j *Journal) setFaulty(op uint64, faulty bool) {
+	slot := &j.faulty[op%uint64(j.config.Slots)]
+	if *slot != faulty {
+		*slot = faulty
+		if faulty {
+			j.faultyCount++
+		} else {
+			j.faultyCount--
+		}
+	}
 }
