@@ -45,8 +45,14 @@ func TestRunEveryWorkload(t *testing.T) {
 			if l := result.Batches; l.P50 > l.P90 || l.P90 > l.P99 || l.P99 > l.P100 || l.P100 == 0 || result.Elapsed < l.P50 {
 				t.Errorf("latencies %+v in %v make no sense", l, result.Elapsed)
 			}
-			if result.Queries.Count != 3 {
-				t.Errorf("%d queries timed, want 3", result.Queries.Count)
+			for question, latencies := range result.Queries {
+				want := int64(3)
+				if Question(question) == AskUserData && w.UserData == 0 {
+					want = 0
+				}
+				if latencies.Count != want {
+					t.Errorf("%v asked %d times, want %d", Question(question), latencies.Count, want)
+				}
 			}
 		})
 	}
@@ -327,5 +333,72 @@ func BenchmarkGenerate(b *testing.B) {
 				g.acknowledge()
 			}
 		})
+	}
+}
+
+func TestTimeline(t *testing.T) {
+	var a, b, all Timeline
+	a.add(50*time.Millisecond, 100, 7*time.Millisecond)
+	a.add(250*time.Millisecond, 300, 3*time.Millisecond)
+	b.add(260*time.Millisecond, 100, 9*time.Millisecond)
+	b.add(399*time.Millisecond, 500, 2*time.Millisecond)
+	all.merge(a)
+	all.merge(b)
+	want := Timeline{{100, 7 * time.Millisecond}, {}, {400, 9 * time.Millisecond}, {500, 2 * time.Millisecond}}
+	if !slices.Equal(all, want) {
+		t.Errorf("merged to %v", all)
+	}
+	for _, test := range []struct{ from, to, want float64 }{{0, 0.1, 1000}, {0.5, 1, 5000}, {0, 1, 2500}} {
+		if got := all.Rate(test.from, test.to); got < test.want*0.999 || got > test.want*1.001 {
+			t.Errorf("rate from %v to %v is %v, want %v", test.from, test.to, got, test.want)
+		}
+	}
+	if all.Lowest() != 0 || (Timeline{}).Rate(0, 1) != 0 {
+		t.Error("the worst slice is not the empty one, or nothing has a rate")
+	}
+}
+
+// TestMarks is what the questions rely on: ten transfers of each value, and ids
+// of transfers that were made.
+func TestMarks(t *testing.T) {
+	w := Workload{UserData: 3, Queries: 1, Clients: 2}
+	m, values, made := newMarks(w, 1, 3000), make(map[uint64]int), 0
+	for n := 1; made < 3000; n++ {
+		batch := make([]ledger.Transfer, min(n, 3000-made))
+		for i := range batch {
+			batch[i].ID.Lo = uint64(made + i)
+		}
+		m.mark(batch)
+		made += len(batch)
+		for i := range batch {
+			if (batch[i].UserData64 != 0) != (batch[i].ID.Lo%3 == 0) {
+				t.Fatalf("transfer %v has user data %d", batch[i].ID, batch[i].UserData64)
+			}
+			values[batch[i].UserData64]++
+		}
+	}
+	delete(values, 0)
+	for value, count := range values {
+		if count != markMatches || value>>40 != 1 {
+			t.Errorf("value %#x is that of %d transfers", value, count)
+		}
+	}
+	if len(values) != 100 || len(m.kept) != 3000 || m.kept[7].Lo != 7 {
+		t.Errorf("%d values, %d ids kept", len(values), len(m.kept))
+	}
+}
+
+// TestBetween has the server restart between transfers and queries.
+func TestBetween(t *testing.T) {
+	server, restarts := newFakeServer(), 0
+	_, err := Run(t.Context(), Config{Workload: small(t, "batch-100"), Connect: server.connect, Between: func(context.Context) error {
+		restarts++
+		if server.open != 0 {
+			t.Errorf("%d clients open", server.open)
+		}
+		return nil
+	}})
+	if err != nil || restarts != 1 || server.open != 0 {
+		t.Errorf("%v, %d restarts, %d clients open", err, restarts, server.open)
 	}
 }

@@ -119,6 +119,30 @@ func (c *fakeClient) LookupAccounts(_ context.Context, ids []ledger.Uint128) ([]
 	return found, nil
 }
 
+func (c *fakeClient) LookupTransfers(_ context.Context, ids []ledger.Uint128) ([]ledger.Transfer, error) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	var found []ledger.Transfer
+	for _, id := range ids {
+		if transfer, ok := c.transfers[id]; ok {
+			found = append(found, transfer)
+		}
+	}
+	return found, nil
+}
+
+func (c *fakeClient) QueryTransfers(_ context.Context, filter ledger.QueryFilter) ([]ledger.Transfer, error) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	var found []ledger.Transfer
+	for _, transfer := range c.transfers {
+		if transfer.UserData64 == filter.UserData64 {
+			found = append(found, transfer)
+		}
+	}
+	return found, nil
+}
+
 func (c *fakeClient) GetAccountTransfers(context.Context, ledger.AccountFilter) ([]ledger.Transfer, error) {
 	return nil, nil
 }

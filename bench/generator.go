@@ -31,6 +31,7 @@ type generator struct {
 	run       uint64
 	random    *rand.PCG
 	ids       ids
+	marks     marks
 	remaining int               // transfers not yet generated
 	batch     []ledger.Transfer // what next returned last
 	posting   bool              // batch posts the reservations of the one before
@@ -53,6 +54,7 @@ func newGenerator(w Workload, run uint64, client int) *generator {
 	if client < w.Transfers%w.Clients {
 		g.remaining++
 	}
+	g.marks = newMarks(w, client, g.remaining)
 	if w.Phase == PhaseTwo {
 		g.reserved = make([]ledger.Uint128, 0, w.Batch)
 	}
@@ -80,6 +82,7 @@ func (g *generator) next() []ledger.Transfer {
 	default:
 		g.fill(ledger.TransferPending)
 	}
+	g.marks.mark(g.batch)
 	return g.batch
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -20,7 +19,9 @@ type Ledger interface {
 	CreateAccounts(ctx context.Context, accounts []ledger.Account) ([]ledger.CreateAccountResult, error)
 	CreateTransfers(ctx context.Context, transfers []ledger.Transfer) ([]ledger.CreateTransferResult, error)
 	LookupAccounts(ctx context.Context, ids []ledger.Uint128) ([]ledger.Account, error)
+	LookupTransfers(ctx context.Context, ids []ledger.Uint128) ([]ledger.Transfer, error)
 	GetAccountTransfers(ctx context.Context, filter ledger.AccountFilter) ([]ledger.Transfer, error)
+	QueryTransfers(ctx context.Context, filter ledger.QueryFilter) ([]ledger.Transfer, error)
 	Close() error
 }
 
@@ -33,6 +34,9 @@ type Config struct {
 	// Progress, if not nil, is told how many more transfers were acknowledged.
 	// It is called after each batch, by one goroutine at a time.
 	Progress func(transfers int)
+	// Between, if not nil, is called after the last transfer, while no client is
+	// connected, and before the first query. It may restart the server.
+	Between func(ctx context.Context) error
 }
 
 // ErrWrongBalances says that the accounts of a run do not hold what the server
@@ -41,9 +45,10 @@ var ErrWrongBalances = errors.New("bench: the balances differ from what was ackn
 
 // Result is what Run measured.
 type Result struct {
-	Elapsed time.Duration // from the first transfer sent to the last reply
-	Batches Latencies     // of create_transfers requests
-	Queries Latencies     // of get_account_transfers requests
+	Elapsed  time.Duration // from the first transfer sent to the last reply
+	Batches  Latencies     // of create_transfers requests
+	Timeline Timeline      // of the same
+	Queries  [QuestionCount]Latencies
 }
 
 // Run creates the accounts of the workload, sends its transfers from all
@@ -66,7 +71,10 @@ func Run(ctx context.Context, config Config) (Result, error) {
 	}
 	var result Result
 	var err error
-	if result.Elapsed, result.Batches, err = d.transfer(ctx); err != nil {
+	if err = d.transfer(ctx, &result); err != nil {
+		return Result{}, err
+	}
+	if err = d.between(ctx); err != nil {
 		return Result{}, err
 	}
 	if result.Queries, err = d.query(ctx); err != nil {
@@ -90,6 +98,7 @@ type loader struct {
 	ledger    Ledger
 	generator *generator
 	latencies *hdrhistogram.Histogram
+	timeline  Timeline
 }
 
 func (d *driver) connect(ctx context.Context) error {
@@ -111,6 +120,25 @@ func (d *driver) close() {
 	for _, client := range d.clients {
 		client.ledger.Close() // the run's outcome is known; nothing was left in flight
 	}
+}
+
+// between lets Config.Between have the server, and connects anew.
+func (d *driver) between(ctx context.Context) error {
+	if d.Between == nil {
+		return nil
+	}
+	d.close()
+	if err := d.Between(ctx); err != nil {
+		return err
+	}
+	for i, client := range d.clients {
+		var err error
+		if client.ledger, err = d.Connect(ctx); err != nil {
+			d.clients = d.clients[:i] // the others are closed
+			return fmt.Errorf("bench: connect client %d again: %w", i, err)
+		}
+	}
+	return nil
 }
 
 func (d *driver) createAccounts(ctx context.Context) error {
@@ -137,39 +165,43 @@ func (d *driver) createAccounts(ctx context.Context) error {
 }
 
 // transfer sends the transfers of all clients, and waits for all replies.
-func (d *driver) transfer(ctx context.Context) (time.Duration, Latencies, error) {
+func (d *driver) transfer(ctx context.Context, result *Result) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var running sync.WaitGroup
 	start := time.Now()
 	for _, client := range d.clients {
 		running.Go(func() {
-			if err := d.load(ctx, client); err != nil {
+			if err := d.load(ctx, client, start); err != nil {
 				cancel(err) // the first error is the cause; it also stops the others
 			}
 		})
 	}
 	running.Wait()
-	elapsed := time.Since(start)
+	result.Elapsed = time.Since(start)
 	if err := context.Cause(ctx); err != nil {
-		return 0, Latencies{}, fmt.Errorf("bench: create transfers: %w", err)
+		return fmt.Errorf("bench: create transfers: %w", err)
 	}
 	all := newHistogram()
 	for _, client := range d.clients {
 		all.Merge(client.latencies)
+		result.Timeline.merge(client.timeline)
 	}
-	return elapsed, newLatencies(all), nil
+	result.Batches = newLatencies(all)
+	return nil
 }
 
-// load sends all batches of one client, one at a time.
-func (d *driver) load(ctx context.Context, client *loader) error {
+// load sends all batches of one client, one at a time. The run began at began.
+func (d *driver) load(ctx context.Context, client *loader, began time.Time) error {
 	for batch := client.generator.next(); batch != nil; batch = client.generator.next() {
 		start := time.Now()
 		results, err := client.ledger.CreateTransfers(ctx, batch)
 		if err != nil {
 			return err
 		}
-		record(client.latencies, time.Since(start))
+		took := time.Since(start)
+		record(client.latencies, took)
+		client.timeline.add(time.Since(began), len(batch), took)
 		if len(results) != len(batch) {
 			return fmt.Errorf("%d results for %d transfers", len(results), len(batch))
 		}
@@ -191,25 +223,6 @@ func (d *driver) progress(transfers int) {
 	d.progressLock.Lock()
 	defer d.progressLock.Unlock()
 	d.Progress(transfers)
-}
-
-// query asks for the transfers of random accounts.
-func (d *driver) query(ctx context.Context) (Latencies, error) {
-	latencies := newHistogram()
-	random := rand.New(rand.NewPCG(d.Workload.Seed, uint64(d.Workload.Clients)))
-	for range d.Workload.Queries {
-		filter := ledger.AccountFilter{
-			AccountID: accountID(d.run, random.IntN(d.Workload.Accounts)),
-			Limit:     TransferBatchMax,
-			Flags:     ledger.AccountFilterDebits | ledger.AccountFilterCredits,
-		}
-		start := time.Now()
-		if _, err := d.clients[0].ledger.GetAccountTransfers(ctx, filter); err != nil {
-			return Latencies{}, fmt.Errorf("bench: query: %w", err)
-		}
-		record(latencies, time.Since(start))
-	}
-	return newLatencies(latencies), nil
 }
 
 // verify compares the sums over all accounts with what was acknowledged.

@@ -45,7 +45,8 @@ type Workload struct {
 	Clients   int     `json:"clients"`             // each with a connection and one request in flight
 	IDOrder   IDOrder `json:"id_order"`
 	Phase     Phase   `json:"phase"`
-	Queries   int     `json:"query_count"` // account queries after the transfers, one at a time
+	UserData  int     `json:"user_data_every"` // of so many transfers one has a user_data_64, which it shares with nine others; 0 is none
+	Queries   int     `json:"query_count"`     // queries of each Question after the transfers, one at a time
 	Seed      uint64  `json:"seed"`
 }
 
@@ -60,6 +61,8 @@ func (w Workload) Validate() error {
 		return fmt.Errorf("bench: transfer batch size %d is not in 1 .. %d", w.Batch, TransferBatchMax)
 	case w.Clients < 1 || w.Clients > ClientsMax:
 		return fmt.Errorf("bench: client count %d is not in 1 .. %d", w.Clients, ClientsMax)
+	case w.UserData < 0:
+		return fmt.Errorf("bench: user data for one in %d transfers", w.UserData)
 	case w.Queries < 0:
 		return fmt.Errorf("bench: query count %d is negative", w.Queries)
 	case !slices.Contains([]IDOrder{IDTimeOrdered, IDSequential, IDReversed, IDRandom}, w.IDOrder):
@@ -94,6 +97,9 @@ func Workloads() []Workload {
 		vary("pending", func(w *Workload) { w.Phase = PhasePending }),
 		vary("two-phase", func(w *Workload) { w.Phase = PhaseTwo }),
 		vary("million-accounts", func(w *Workload) { w.Accounts = 1_000_000 }),
+		vary("hundred-million", func(w *Workload) {
+			w.Accounts, w.Transfers, w.UserData = 1_000_000, 100_000_000, 10
+		}),
 		vary("batch-100", func(w *Workload) { w.Batch, w.Clients, w.Transfers = 100, 8, 1_000_000 }),
 		single("single-1", 1, 40_000),
 		single("single-8", 8, 100_000),

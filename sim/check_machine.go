@@ -53,10 +53,15 @@ func (h *history) last() uint64 {
 //   - what is executed for the first time comes later than all before, not
 //     before its time, and has the reply of the model;
 //   - no restart loses anything that was ever executed;
+//   - each request is executed when its own prefetch is done, and the one before;
 //   - the model agrees on which requests are valid, how many timestamps they
 //     take, and when a pulse is due.
+//
+// It is slower than what it stands for: the ledger is done with a prefetch, and
+// the replica hears of it later.
 type checkMachine struct {
 	sim     *simulation
+	process *process
 	inner   vsr.StateMachine
 	history *history
 
@@ -64,11 +69,19 @@ type checkMachine struct {
 	// the first commit after Open it is one of candidates.
 	position   int
 	candidates []int
+	// prefetching is the timestamp of the request that is being prefetched,
+	// prefetched of the one that may be executed; 0: none.
+	prefetching, prefetched uint64
 }
 
-func newCheckMachine(s *simulation, inner vsr.StateMachine) *checkMachine {
-	return &checkMachine{sim: s, inner: inner, history: s.history}
+func newCheckMachine(p *process, inner vsr.StateMachine) *checkMachine {
+	s := p.replica.sim
+	return &checkMachine{sim: s, process: p, inner: inner, history: s.history}
 }
+
+// busy reports whether a request is between the beginning of its prefetch and
+// its end.
+func (m *checkMachine) busy() bool { return m.prefetching != 0 || m.prefetched != 0 }
 
 // Open implements vsr.StateMachine.
 func (m *checkMachine) Open(root []byte, done func(error)) {
@@ -81,14 +94,19 @@ func (m *checkMachine) Open(root []byte, done func(error)) {
 }
 
 // opened is called when the replica has executed its journal.
-func (m *checkMachine) opened() error {
+func (m *checkMachine) opened(wait waiter) error {
 	if n := len(m.candidates); n > 0 { // nothing was executed after the checkpoint
 		m.position, m.candidates = m.candidates[n-1], nil
 	}
 	if lost := len(m.history.commits) - m.position; lost != 0 {
 		return fmt.Errorf("of %d requests executed before, the last %d are gone", len(m.history.commits), lost)
 	}
-	return checkState(m.inner, m.history.model, m.history.last())
+	return m.unchanged(wait)
+}
+
+// unchanged checks that the machine has the state that the history makes.
+func (m *checkMachine) unchanged(wait waiter) error {
+	return checkState(m.inner, m.history.model, m.history.last(), wait)
 }
 
 // Check implements vsr.StateMachine.
@@ -107,7 +125,7 @@ func (m *checkMachine) Pulse(now uint64) (slots int, due bool) {
 	slots, due = m.inner.Pulse(now)
 	if m.position == len(m.history.commits) {
 		wantSlots, wantDue := m.history.model.Pulse(now)
-		if due != wantDue || due && slots != wantSlots {
+		if wantDue && (!due || slots != wantSlots) {
 			m.sim.fail("pulse at %d: due %v, %d slots; the model says %v, %d", now, due, slots, wantDue, wantSlots)
 		}
 	}
@@ -116,7 +134,16 @@ func (m *checkMachine) Pulse(now uint64) (slots int, due bool) {
 
 // Prefetch implements vsr.StateMachine.
 func (m *checkMachine) Prefetch(operation byte, timestamp uint64, body []byte, done func()) {
-	m.inner.Prefetch(operation, timestamp, body, done)
+	if m.busy() {
+		m.sim.fail("the request at %d is prefetched before the one at %d has ended", timestamp, m.prefetching+m.prefetched)
+	}
+	m.prefetching = timestamp
+	m.inner.Prefetch(operation, timestamp, body, func() {
+		m.process.later(m.sim.options.prefetchDelayMax, func() {
+			m.prefetching, m.prefetched = 0, timestamp
+			done()
+		})
+	})
 }
 
 // Checkpoint implements vsr.StateMachine.
@@ -136,6 +163,10 @@ func (m *checkMachine) Checkpoint(done func(root []byte)) {
 
 // Commit implements vsr.StateMachine.
 func (m *checkMachine) Commit(operation byte, timestamp uint64, body, reply []byte) []byte {
+	if m.prefetched != timestamp {
+		m.sim.fail("the request at %d is executed without a prefetch", timestamp)
+	}
+	m.prefetched = 0
 	m.locate(timestamp)
 	before := len(reply)
 	reply = m.inner.Commit(operation, timestamp, body, reply)

@@ -14,11 +14,15 @@ import (
 // pageSize is how many records checkState reads at once.
 const pageSize = 1000
 
+// waiter lets things happen until done, and reports whether it came to that.
+type waiter func(done func() bool) bool
+
 // checkState reads all accounts, transfers and change events of a machine,
-// demands that they are those of the model, and adds up the accounts. Both are
-// as of the given timestamp. The machine must not be executing anything.
-func checkState(machine vsr.StateMachine, want *model.Model, timestamp uint64) error {
-	c := &stateCheck{machine: machine, want: want, timestamp: timestamp}
+// demands that they are those of the model, adds up the accounts, and lets the
+// machine verify itself. Both are as of the given timestamp. The machine must
+// not be executing anything, nor begin to while wait lets its disk go on.
+func checkState(machine vsr.StateMachine, want *model.Model, timestamp uint64, wait waiter) error {
+	c := &stateCheck{machine: machine, want: want, timestamp: timestamp, wait: wait}
 	filter := func(from uint64) []byte {
 		b := make([]byte, ledger.QueryFilterSize)
 		f := ledger.QueryFilter{TimestampMin: from, Limit: pageSize}
@@ -44,13 +48,17 @@ func checkState(machine vsr.StateMachine, want *model.Model, timestamp uint64) e
 	if err := c.accounts(accounts); err != nil {
 		return err
 	}
-	return c.expiry()
+	if err := c.expiry(); err != nil {
+		return err
+	}
+	return c.verify()
 }
 
 type stateCheck struct {
 	machine   vsr.StateMachine
 	want      *model.Model
 	timestamp uint64
+	wait      waiter
 }
 
 func accountTime(b []byte) uint64 {
@@ -91,8 +99,8 @@ func (c *stateCheck) pages(operation ledger.Operation, size int, filter func(fro
 func (c *stateCheck) ask(operation ledger.Operation, body []byte) ([]byte, error) {
 	ready := false
 	c.machine.Prefetch(byte(operation), c.timestamp, body, func() { ready = true })
-	if !ready {
-		return nil, fmt.Errorf("the state cannot be read back: %v needs the disk", operation)
+	if !c.wait(func() bool { return ready }) {
+		return nil, fmt.Errorf("the state cannot be read back: %v is never done", operation)
 	}
 	got := c.machine.Commit(byte(operation), c.timestamp, body, nil)
 	want := c.want.Commit(byte(operation), c.timestamp, body, nil)
@@ -137,16 +145,31 @@ func (c *stateCheck) accounts(encoded []byte) error {
 	return nil
 }
 
-// expiry checks when the next transfers expire, as far as Pulse tells.
+// expiry checks when the next transfers expire, as far as Pulse tells: a pulse may
+// be due for nothing, but must not be missing.
 func (c *stateCheck) expiry() error {
 	for after := uint64(1); after < 1<<42; after *= 4 {
 		now := c.timestamp + after
 		slots, due := c.machine.Pulse(now)
 		wantSlots, wantDue := c.want.Pulse(now)
-		if due != wantDue || due && slots != wantSlots {
+		if wantDue && (!due || slots != wantSlots) {
 			return fmt.Errorf("state after the request at %d: at %d a pulse is due: %v, the model says %v",
 				c.timestamp, now, due, wantDue)
 		}
 	}
 	return nil
+}
+
+// verify asks a ledger what is wrong with it.
+func (c *stateCheck) verify() error {
+	ledger, ok := c.machine.(interface{ Verify(done func(error)) })
+	if !ok {
+		return nil
+	}
+	done, wrong := false, error(nil)
+	ledger.Verify(func(err error) { done, wrong = true, err })
+	if !c.wait(func() bool { return done }) {
+		return fmt.Errorf("the state cannot be read back: Verify is never done")
+	}
+	return wrong
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/vsr"
+	"github.com/ledgerd/ledgerd/vsr/grid"
 	"github.com/ledgerd/ledgerd/wire"
 )
 
@@ -23,6 +24,14 @@ type options struct {
 
 	network networkOptions
 	storage storageOptions
+	// workerDelayMax is how long a worker's job waits at most, and once more
+	// its outcome.
+	workerDelayMax time.Duration
+	// prefetchDelayMax is how long the replica waits for a prefetch beyond what
+	// the ledger needs.
+	prefetchDelayMax time.Duration
+	gridCacheSize    int
+	cacheAccounts    int64
 
 	crashes    int           // at most so many
 	crashEvery time.Duration // on average; 0: only on cue, see drawCue
@@ -76,6 +85,10 @@ func drawOptions(seed uint64) options {
 		}
 	}
 	o.layout.JournalRingSize = drawRing(r, &o.layout)
+	o.workerDelayMax = oneOf(r, time.Nanosecond, time.Millisecond, 100*time.Millisecond)
+	o.prefetchDelayMax = oneOf(r, 0, 0, time.Millisecond, 30*time.Millisecond)
+	o.gridCacheSize = oneOf(r, 0, grid.CacheSizeMin, 16*grid.CacheSizeMin)
+	o.cacheAccounts = int64(oneOf(r, 1, 20_000, 1<<20))
 	return o
 }
 
@@ -100,7 +113,7 @@ func drawRing(r random, layout *vsr.Layout) uint64 {
 // String says what the run is like, for its trace.
 func (o options) String() string {
 	return fmt.Sprintf("layout %+v, clients %d, requests %d, concurrency %d, packing %d%%, bulk %d%%, hurry %v, withdrawals %d%%, "+
-		"network %+v, storage %+v, crashes %d every %v with %d%% kills, clock jumps %v, fault %v",
+		"network %+v, storage %+v, workers up to %v, prefetches up to %v, caches %d and %d, crashes %d every %v with %d%% kills, clock jumps %v, fault %v",
 		o.layout, o.clients, o.requests, o.concurrency, o.packing, o.bulk, o.hurry, o.withdrawals,
-		o.network, o.storage, o.crashes, o.crashEvery, o.kills, o.clockJump, o.fault)
+		o.network, o.storage, o.workerDelayMax, o.prefetchDelayMax, o.gridCacheSize, o.cacheAccounts, o.crashes, o.crashEvery, o.kills, o.clockJump, o.fault)
 }

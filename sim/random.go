@@ -18,6 +18,7 @@ const (
 	streamFaults
 	streamClients
 	streamWorkload
+	streamWorkers
 )
 
 func newRandom(seed uint64, stream uint64) random {

@@ -53,6 +53,8 @@ type process struct {
 	cue     cue
 	pool    buffer.Pool
 	opened  bool
+	// checking says that the state is being read back: the replica takes no step.
+	checking bool
 	// stepping says that a step is on its way.
 	stepping bool
 	dead     bool
@@ -103,11 +105,12 @@ func (r *replica) start() {
 		onComplete: p.happened,
 	}
 	p.node = node.New(node.Options{
-		Storage: p, Bus: p, Clock: r, Pool: &p.pool,
-		FileSize: r.fileSize,
+		Storage: p, Bus: p, Clock: r, Pool: &p.pool, Workers: p,
+		FileSize: r.fileSize, GridCacheSize: s.options.gridCacheSize,
+		CacheAccounts: s.options.cacheAccounts, Tiny: true,
 		Identity: &vsr.Identity{Cluster: s.cluster, Replica: uint8(r.index)},
 		Watch: func(inner vsr.StateMachine) vsr.StateMachine {
-			p.machine = newCheckMachine(s, inner)
+			p.machine = newCheckMachine(p, inner)
 			return p.machine
 		},
 	})
@@ -148,6 +151,32 @@ func (p *process) Submit(request *blockio.Request) {
 	}
 }
 
+// Go implements node.Options.Workers: the job is done at some time, and the
+// process hears of it some time later.
+func (p *process) Go(job, done func()) {
+	most := p.replica.sim.options.workerDelayMax
+	p.later(most, func() {
+		job()
+		p.later(most, done)
+	})
+}
+
+// later lets something happen within the process after a time of up to most, or
+// at once for 0.
+func (p *process) later(most time.Duration, happen func()) {
+	if most == 0 {
+		happen()
+		return
+	}
+	s := p.replica.sim
+	s.scheduler.after(s.workers.duration(0, most), func() {
+		if !p.dead {
+			happen()
+			p.happened()
+		}
+	})
+}
+
 // SendToClient implements vsr.Bus.
 func (p *process) SendToClient(client u128.Uint128, message *buffer.Buffer) {
 	s := p.replica.sim
@@ -163,18 +192,40 @@ func (p *process) onOpen(err error) {
 	if err != nil {
 		return // p.happened looks at the node's error
 	}
-	p.opened = true
 	s.trace("replica %d has opened: view %d, %v", r.index, p.node.View(), p.node.CommitMin())
 	if p.node.View() <= r.view {
 		s.fail("replica %d opened in view %d, and was in view %d before", r.index, p.node.View(), r.view)
 		return
 	}
 	r.view = p.node.View()
-	if err := p.machine.opened(); err != nil {
-		s.fail("replica %d has opened: %v", r.index, err)
-		return
+	p.checking = true // from now on, though it cannot begin within the replica
+	s.scheduler.after(0, func() {
+		if p.check(p.machine.opened) {
+			p.opened = true
+			s.connectClients(r.index)
+		}
+	})
+}
+
+// check reads the state back, while the replica takes no step but its disk and
+// its workers go on. It reports false if the process has died meanwhile, or the
+// state is wrong.
+func (p *process) check(state func(waiter) error) bool {
+	s := p.replica.sim
+	p.checking = true
+	err := state(func(done func() bool) bool {
+		return s.until(calmMax, func() bool { return p.dead || done() }) && !p.dead
+	})
+	if p.dead || s.over {
+		return false
 	}
-	s.connectClients(r.index)
+	if err != nil {
+		s.fail("replica %d is up: %v", p.replica.index, err)
+		return false
+	}
+	p.checking = false
+	p.happened()
+	return true
 }
 
 // receive is what the bus does with a packet: it lets whole, intact frames of
@@ -222,6 +273,9 @@ func (p *process) step() {
 		return
 	}
 	p.stepping = false
+	if p.checking {
+		return
+	}
 	if p.node.Step() || p.node.Err() != nil {
 		p.happened()
 	}
@@ -277,7 +331,7 @@ func (r *replica) onFailure(err error) {
 	case f.kind == faultLost:
 		s.lose() // what was never written cannot be restored
 		return
-	case f.kind == faultRot && opened:
+	case f.kind == faultRot && opened && f.offset < s.options.layout.GridOffset():
 		s.fail("replica %d found rot at offset %d only after it had opened", r.index, f.offset)
 		return
 	}

@@ -78,6 +78,7 @@ type simulation struct {
 	scheduler    scheduler
 	network      network
 	storage      random // delays of all disks
+	workers      random // delays of all workers
 	faults       random
 	clientRandom random
 	buffers      buffer.Pool // of clients
@@ -113,7 +114,7 @@ type hash64 interface {
 func newSimulation(seed uint64, trace func(string)) *simulation {
 	s := &simulation{
 		seed: seed, options: drawOptions(seed), cluster: u128.Uint128{Lo: seed, Hi: 7},
-		storage: newRandom(seed, streamStorage), faults: newRandom(seed, streamFaults),
+		storage: newRandom(seed, streamStorage), workers: newRandom(seed, streamWorkers), faults: newRandom(seed, streamFaults),
 		clientRandom: newRandom(seed, streamClients),
 		clientByID:   make(map[u128.Uint128]*client),
 		history:      newHistory(), fingerprint: fnv.New64a(), traceLine: trace,
@@ -193,14 +194,19 @@ func (s *simulation) checkTwice() {
 		if s.over {
 			return
 		}
-		if err := checkState(r.process.machine.inner, s.history.model, s.history.last()); err != nil {
-			s.fail("%v", err)
-		}
+		s.until(calmMax, r.quiet)
+		r.process.check(r.process.machine.unchanged)
 		s.trace("last crash of replica %d", r.index)
 		r.end()
 		r.start()
 		s.until(calmMax, s.allUp) // which checks the state
 	}
+}
+
+// quiet reports whether the replica is neither executing anything nor making a
+// checkpoint.
+func (r *replica) quiet() bool {
+	return r.process != nil && !r.process.machine.busy() && r.disk.InFlight() == 0
 }
 
 // idle reports whether no call waits for its end.

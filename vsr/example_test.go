@@ -32,7 +32,9 @@ const (
 	opGet byte = 129
 )
 
-func newStore(g *grid.Grid) vsr.StateMachine { return &store{grid: g, values: map[string]string{}} }
+func newStore(g *grid.Grid, _ func(error)) vsr.StateMachine {
+	return &store{grid: g, values: map[string]string{}}
+}
 
 func (s *store) Check(operation byte, body []byte, _ int) (slots int, known, valid bool) {
 	return 0, operation == opSet || operation == opGet, len(body) > 0

@@ -24,7 +24,7 @@ type harness struct {
 	now     uint64
 	sent    map[u128.Uint128][][]byte
 
-	newMachine func(*grid.Grid) vsr.StateMachine
+	newMachine func(*grid.Grid, func(error)) vsr.StateMachine
 	fileSize   int64
 }
 

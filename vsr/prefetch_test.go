@@ -32,8 +32,8 @@ func (s *slowStore) Commit(operation byte, timestamp uint64, body, reply []byte)
 func TestPrefetchFollowsTheCommitBefore(t *testing.T) {
 	h := newHarness(t, smallLayout())
 	slow := &slowStore{}
-	h.newMachine = func(g *grid.Grid) vsr.StateMachine {
-		slow.StateMachine = newStore(g)
+	h.newMachine = func(g *grid.Grid, fault func(error)) vsr.StateMachine {
+		slow.StateMachine = newStore(g, fault)
 		return slow
 	}
 	if err := h.open(); err != nil {

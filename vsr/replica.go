@@ -22,8 +22,13 @@ type Options struct {
 	Pool  *buffer.Pool
 
 	// NewStateMachine returns the service to replicate, which keeps its
-	// state on the given grid. It is called once, by Open.
-	NewStateMachine func(*grid.Grid) StateMachine
+	// state on the given grid. It is called once, by Open. fault stops the
+	// replica: the service calls it, from the replica's goroutine, when a
+	// block that it needs cannot be read, and then calls nothing any more.
+	NewStateMachine func(g *grid.Grid, fault func(error)) StateMachine
+	// GridCacheSize bounds the memory of the grid's cache, in bytes; 0 for no
+	// cache, otherwise at least grid.CacheSizeMin.
+	GridCacheSize int
 
 	// Release is what the replica announces and the newest client release
 	// it serves; ReleaseClientMin is the oldest.

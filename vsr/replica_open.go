@@ -48,9 +48,10 @@ func (r *Replica) openCheckpoint() {
 		Repairable: !r.alone(), Fault: r.fail,
 	})
 	r.grid = grid.New(r.options.Storage, grid.Config{
-		ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize), Fault: r.fail,
+		ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize),
+		CacheSize: r.options.GridCacheSize, Fault: r.fail,
 	})
-	r.machine = r.options.NewStateMachine(r.grid)
+	r.machine = r.options.NewStateMachine(r.grid, r.machineFault)
 	r.grid.Open(checkpoint.Grid, r.orFail("read the free set", func() {
 		root := checkpoint.Root[:checkpoint.RootSize]
 		r.machine.Open(root, r.orFail("read the state of the checkpoint", r.openSessions))
@@ -67,6 +68,12 @@ func (r *Replica) orFail(what string, next func()) func(error) {
 		}
 		next()
 	}
+}
+
+// machineFault stops the replica because the state machine cannot read its
+// state. A block that is damaged has no copy elsewhere.
+func (r *Replica) machineFault(err error) {
+	r.fail(fmt.Errorf("read the state: %w", r.explain(err)))
 }
 
 // explain says of a block that lies behind the end of the data file that the

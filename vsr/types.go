@@ -43,12 +43,15 @@ type StateMachine interface {
 	// Pulse reports whether the state machine has work of its own to do at
 	// cluster time now (ns), and how many timestamps that takes. The primary
 	// then orders a request with operation wire.OperationPulse and no body.
+	// It may be called at any time, also during a Prefetch, and may be due
+	// for nothing, but not twice in a row.
 	Pulse(now uint64) (slots int, due bool)
 
 	// Prefetch brings into memory whatever Commit of this request will
 	// touch. All requests before it have been committed, and its own Commit
 	// is the next. It calls done once, before returning if nothing must be
-	// read.
+	// read. If something cannot be read it calls the fault function of
+	// Options.NewStateMachine instead.
 	Prefetch(operation byte, timestamp uint64, body []byte, done func())
 
 	// Commit executes the request and appends its reply body, at most

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +20,11 @@ import (
 type benchmark struct {
 	*common
 	workload  bench.Workload // what differs from the named one, by flags
+	caches    caches
 	directory string
 	yardstick bool
+	restart   bool
+	between   func(context.Context) error // of bench.Config
 }
 
 func newBenchmark(c *common) *cobra.Command {
@@ -60,9 +64,12 @@ flags of counts, sizes and orders change what the named workload says:
 	flags.IntVar(&b.workload.Clients, "clients", 0, "clients, each with one request in flight")
 	flags.StringVar((*string)(&b.workload.IDOrder), "id-order", "", "time-ordered, sequential, reversed or random")
 	flags.StringVar((*string)(&b.workload.Phase), "phase", "", "single, pending or two-phase")
-	flags.IntVar(&b.workload.Queries, "query-count", 0, "account queries after the transfers")
+	flags.IntVar(&b.workload.UserData, "user-data-every", 0, "of how many transfers one has a user_data_64; 0 is none")
+	flags.IntVar(&b.workload.Queries, "query-count", 0, "queries of each kind after the transfers")
 	flags.Uint64Var(&b.workload.Seed, "seed", 0, "seed of accounts and amounts")
+	b.caches.addTo(cmd)
 	flags.StringVar(&b.directory, "directory", os.TempDir(), "where to put temporary files; choose the disk to measure")
+	flags.BoolVar(&b.restart, "restart", false, "restart the server before the queries, so that it has nothing in memory")
 	flags.BoolVar(&b.yardstick, "yardstick", false, "also do the least work that any ledger must do, to compare with")
 	return cmd
 }
@@ -80,6 +87,7 @@ func (b *benchmark) resolve(cmd *cobra.Command) (bench.Workload, error) {
 		"clients":             func() { w.Clients = b.workload.Clients },
 		"id-order":            func() { w.IDOrder = b.workload.IDOrder },
 		"phase":               func() { w.Phase = b.workload.Phase },
+		"user-data-every":     func() { w.UserData = b.workload.UserData },
 		"query-count":         func() { w.Queries = b.workload.Queries },
 		"seed":                func() { w.Seed = b.workload.Seed },
 	} {
@@ -100,6 +108,9 @@ func (b *benchmark) run(cmd *cobra.Command, w bench.Workload) (err error) {
 
 	r := report{Workload: w}
 	if cmd.Flags().Changed("addresses") {
+		if b.restart {
+			return command.Usagef("--restart is for a server of the benchmark's own: leave --addresses away")
+		}
 		err = b.measure(cmd, &r)
 	} else {
 		err = b.measureOwnServer(cmd, filepath.Join(folder, "benchmark.ledger"), &r)
@@ -124,18 +135,33 @@ func (b *benchmark) run(cmd *cobra.Command, w bench.Workload) (err error) {
 
 // measureOwnServer measures a server that lives no longer than this call.
 func (b *benchmark) measureOwnServer(cmd *cobra.Command, path string, r *report) error {
-	server, err := startServer(path)
+	if err := formatServer(path); err != nil {
+		return err
+	}
+	server, err := startServer(path, b.caches)
 	if err != nil {
 		return err
 	}
 	b.addresses = server.address
+	if b.restart {
+		b.between = func(context.Context) error {
+			b.readCost(server, r)
+			if err := server.stop(); err != nil {
+				return err
+			}
+			start := time.Now()
+			if server, err = startServer(path, b.caches); err != nil {
+				return err
+			}
+			r.RestartSeconds = time.Since(start).Seconds()
+			b.addresses = server.address
+			return nil
+		}
+	}
 	if err := b.measure(cmd, r); err != nil {
 		return errors.Join(err, server.stop())
 	}
-	cost, err := bench.ReadProcess(server.pid())
-	if err == nil { // else this system does not tell
-		r.setServer(cost)
-	}
+	b.readCost(server, r)
 	if err := server.stop(); err != nil {
 		return err
 	}
@@ -147,6 +173,13 @@ func (b *benchmark) measureOwnServer(cmd *cobra.Command, path string, r *report)
 	return nil
 }
 
+// readCost adds what a server has cost to the report, if the system tells.
+func (b *benchmark) readCost(server *serverProcess, r *report) {
+	if cost, err := bench.ReadProcess(server.pid()); err == nil {
+		r.addServer(cost)
+	}
+}
+
 // measure runs the workload of r against the server at b.addresses.
 func (b *benchmark) measure(cmd *cobra.Command, r *report) error {
 	progress, done := b.progress(cmd, r.Workload, "transfers")
@@ -156,6 +189,7 @@ func (b *benchmark) measure(cmd *cobra.Command, r *report) error {
 		Workload: r.Workload,
 		Connect:  func(ctx context.Context) (bench.Ledger, error) { return b.connect(ctx) },
 		Progress: progress,
+		Between:  b.between,
 	})
 	if err != nil {
 		if errors.Is(err, client.ErrTooMuchData) {

@@ -12,10 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ledgerd/ledgerd/internal/command"
 	"github.com/ledgerd/ledgerd/internal/server"
 )
 
-// benchmarkServer is the hidden subcommand that serves a fresh data file to the
+// benchmarkServer is the hidden subcommand that serves a data file to the
 // benchmark that started it.
 const benchmarkServer = "benchmark-server"
 
@@ -23,18 +24,17 @@ const benchmarkServer = "benchmark-server"
 // until its standard input ends: so it cannot outlive the benchmark, and a signal
 // to both leaves it to the benchmark to stop it in order.
 func newBenchmarkServer() *cobra.Command {
-	return &cobra.Command{
+	var caches caches
+	cmd := &cobra.Command{
 		Use:    benchmarkServer + " FILE",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := server.Format(args[0], server.FormatConfig{ReplicaCount: 1}); err != nil {
-				return err
-			}
 			replica, err := server.Start(server.Config{
 				Path:      args[0],
 				Addresses: []string{"127.0.0.1:0"},
-				Logger:    slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+				CacheGrid: int64(caches.grid), CacheAccounts: int64(caches.accounts),
+				Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 			})
 			if err != nil {
 				return err
@@ -49,6 +49,22 @@ func newBenchmarkServer() *cobra.Command {
 			return errors.Join(<-ended, replica.Close())
 		},
 	}
+	caches.addTo(cmd)
+	return cmd
+}
+
+// caches is the flags that say how much memory a server of the benchmark's own
+// may use.
+type caches struct{ grid, accounts command.Size }
+
+func (c *caches) addTo(cmd *cobra.Command) {
+	cmd.Flags().Var(&c.grid, "cache-grid", "the server's memory for what is read of the disk (default 128MiB)")
+	cmd.Flags().Var(&c.accounts, "cache-accounts", "the server's memory for accounts (default 256MiB)")
+}
+
+// arguments returns the flags as they were given.
+func (c *caches) arguments() []string {
+	return []string{"--cache-grid=" + c.grid.String(), "--cache-accounts=" + c.accounts.String()}
 }
 
 // serverProcess is a benchmark's own server.
@@ -58,14 +74,19 @@ type serverProcess struct {
 	address string
 }
 
+// formatServer makes the data file of a benchmark's own server.
+func formatServer(path string) error {
+	return server.Format(path, server.FormatConfig{ReplicaCount: 1})
+}
+
 // startServer starts this program as a server in a process of its own, and
 // returns when it serves. What the server complains of goes to standard error.
-func startServer(path string) (*serverProcess, error) {
+func startServer(path string, caches caches) (*serverProcess, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	process := exec.Command(program, benchmarkServer, path)
+	process := exec.Command(program, append([]string{benchmarkServer, path}, caches.arguments()...)...)
 	process.Stderr = os.Stderr
 	input, err := process.StdinPipe()
 	if err != nil {

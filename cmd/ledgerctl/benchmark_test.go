@@ -15,7 +15,7 @@ func TestBenchmark(t *testing.T) {
 	directory := t.TempDir()
 	got := ledgerctl(t, "", "benchmark", "--directory="+directory, "--yardstick",
 		"--account-count=100", "--transfer-count=2000", "--transfer-batch-size=100", "--clients=4",
-		"--phase=two-phase", "--id-order=random", "--query-count=5", "--seed=9")
+		"--phase=two-phase", "--id-order=random", "--query-count=5", "--seed=9", "--user-data-every=3", "--restart", "--cache-grid=1MiB", "--cache-accounts=2MiB")
 	if got.code != 0 {
 		t.Fatalf("exit code %d, %s", got.code, got.stderr)
 	}
@@ -25,12 +25,12 @@ func TestBenchmark(t *testing.T) {
 	}
 	want := bench.Workload{
 		Name: "plain", Accounts: 100, Transfers: 2000, Batch: 100, Clients: 4,
-		IDOrder: bench.IDRandom, Phase: bench.PhaseTwo, Queries: 5, Seed: 9,
+		IDOrder: bench.IDRandom, Phase: bench.PhaseTwo, Queries: 5, UserData: 3, Seed: 9,
 	}
-	if r.Workload != want || r.Batches.Count != 20 || r.Queries.Count != 5 {
+	if r.Workload != want || r.Batches.Count != 20 || len(r.Queries) != int(bench.QuestionCount) || r.Queries[0].Latency.Count != 5 {
 		t.Errorf("report of another workload: %s", got.stdout)
 	}
-	if r.TransfersPerSecond <= 0 || r.Batches.P100 < r.Batches.P50 || r.DataFileBytes <= 0 ||
+	if r.TransfersPerSecond <= 0 || r.Batches.P100 < r.Batches.P50 || r.DataFileBytes <= 0 || r.RestartSeconds <= 0 ||
 		r.Yardstick.Share <= 0 || r.Yardstick.TransfersPerSecond <= 0 {
 		t.Errorf("report makes no sense: %s", got.stdout)
 	}
@@ -60,7 +60,10 @@ func TestBenchmarkGivenServer(t *testing.T) {
 }
 
 func TestBenchmarkServerThatDoesNotStart(t *testing.T) {
-	if _, err := startServer(t.TempDir()); err == nil || !strings.Contains(err.Error(), "the server did not start") {
+	if got := ledgerctl(t, "", "benchmark", "--cache-grid=1"); got.code != 1 || !strings.Contains(got.stderr, "the server did not start") {
+		t.Errorf("%+v", got)
+	}
+	if _, err := startServer(t.TempDir(), caches{}); err == nil || !strings.Contains(err.Error(), "the server did not start") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -17,12 +17,29 @@ type report struct {
 	ElapsedSeconds     float64          `json:"elapsed_seconds"`
 	TransfersPerSecond float64          `json:"transfers_per_second"`
 	Batches            percentiles      `json:"batch_milliseconds"`
-	Queries            *percentiles     `json:"query_milliseconds,omitempty"`
+	Timeline           *timelineReport  `json:"timeline,omitempty"`
+	Queries            []queryReport    `json:"queries,omitempty"`
+	RestartSeconds     float64          `json:"restart_seconds,omitempty"`
 	ServerResidentMax  int64            `json:"server_resident_max_bytes,omitempty"`
 	ServerCPUSeconds   float64          `json:"server_cpu_seconds,omitempty"`
 	DriverCPUSeconds   float64          `json:"driver_cpu_seconds,omitempty"`
 	DataFileBytes      int64            `json:"data_file_bytes,omitempty"`
 	Yardstick          *yardstickReport `json:"yardstick,omitempty"`
+}
+
+// timelineReport tells how even the speed was.
+type timelineReport struct {
+	FirstTenth   float64   `json:"first_tenth_transfers_per_second"`
+	LastTenth    float64   `json:"last_tenth_transfers_per_second"`
+	Lowest       float64   `json:"lowest_slice_transfers_per_second"`
+	SliceSeconds float64   `json:"slice_seconds"`
+	Transfers    []int     `json:"transfers"`            // of each slice
+	Slowest      []float64 `json:"slowest_milliseconds"` // batch of each slice
+}
+
+type queryReport struct {
+	Question string      `json:"question"`
+	Latency  percentiles `json:"milliseconds"`
 }
 
 // percentiles are in milliseconds.
@@ -42,8 +59,9 @@ type yardstickReport struct {
 	Share              float64 `json:"share"` // the server's speed by the yardstick's
 }
 
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
 func newPercentiles(l bench.Latencies) percentiles {
-	milliseconds := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	return percentiles{l.Count, milliseconds(l.P50), milliseconds(l.P90), milliseconds(l.P99), milliseconds(l.P100)}
 }
 
@@ -51,15 +69,30 @@ func (r *report) setResult(result bench.Result) {
 	r.ElapsedSeconds = result.Elapsed.Seconds()
 	r.TransfersPerSecond = float64(r.Workload.Transfers) / r.ElapsedSeconds
 	r.Batches = newPercentiles(result.Batches)
-	if result.Queries.Count != 0 {
-		queries := newPercentiles(result.Queries)
-		r.Queries = &queries
+	r.setTimeline(result.Timeline)
+	for question, latencies := range result.Queries {
+		if latencies.Count != 0 {
+			r.Queries = append(r.Queries, queryReport{bench.Question(question).String(), newPercentiles(latencies)})
+		}
 	}
 }
 
-func (r *report) setServer(cost bench.Process) {
-	r.ServerResidentMax = cost.ResidentMax
-	r.ServerCPUSeconds = cost.CPU.Seconds()
+func (r *report) setTimeline(t bench.Timeline) {
+	x := &timelineReport{
+		FirstTenth: t.Rate(0, 0.1), LastTenth: t.Rate(0.9, 1), Lowest: t.Lowest(),
+		SliceSeconds: bench.TimelineSlice.Seconds(),
+	}
+	for _, slice := range t {
+		x.Transfers = append(x.Transfers, slice.Transfers)
+		x.Slowest = append(x.Slowest, milliseconds(slice.Slowest))
+	}
+	r.Timeline = x
+}
+
+// addServer takes note of what one process of the server has cost.
+func (r *report) addServer(cost bench.Process) {
+	r.ServerResidentMax = max(r.ServerResidentMax, cost.ResidentMax)
+	r.ServerCPUSeconds += cost.CPU.Seconds()
 }
 
 func (r *report) setDriver(cpu time.Duration) { r.DriverCPUSeconds = cpu.Seconds() }
@@ -90,8 +123,14 @@ func (r *report) writeTable(w io.Writer) error {
 		{"transfers a second", fmt.Sprintf("%.0f", r.TransfersPerSecond)},
 		{"batch p50 p90 p99 p100", r.Batches.String()},
 	}
-	if r.Queries != nil {
-		rows = append(rows, []string{"query p50 p90 p99 p100", r.Queries.String()})
+	if t := r.Timeline; t != nil {
+		rows = append(rows, []string{"first tenth, last, worst 0.1 s", fmt.Sprintf("%.0f  %.0f  %.0f", t.FirstTenth, t.LastTenth, t.Lowest)})
+	}
+	if r.RestartSeconds != 0 {
+		rows = append(rows, []string{"restart", fmt.Sprintf("%.2f s", r.RestartSeconds)})
+	}
+	for _, query := range r.Queries {
+		rows = append(rows, []string{query.Question, query.Latency.String()})
 	}
 	if r.ServerResidentMax != 0 {
 		rows = append(rows,

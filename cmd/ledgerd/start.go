@@ -21,6 +21,7 @@ func newStart() *cobra.Command {
 	var identity server.Identity
 	var addresses string
 	var limitRequest command.Size
+	var caches caches
 	var logging logging
 	cmd := &cobra.Command{
 		Use:   "start --addresses=ADDRESSES FILE",
@@ -30,14 +31,22 @@ func newStart() *cobra.Command {
 Addresses are those of all replicas, in the order of their indexes, separated by
 commas: "3000", "127.0.0.1:3000" or "[::1]:3000". A missing host is 127.0.0.1, a
 missing port is 3001. Port 0 lets the system choose: the port is then the only
-line on standard output. Logs go to standard error.`,
+line on standard output. Logs go to standard error.
+
+The ledger is on disk; what is in memory are the newest records and two caches.
+Give --cache-accounts what the accounts in use take, about 200 bytes each, and
+--cache-grid what else there is: it holds whatever queries and lookups read.`,
 		Example: `  ledgerd start --addresses=3000 0_0.ledger
   ledgerd start --addresses=0.0.0.0:3000 --log-format=json 0_0.ledger
+  ledgerd start --addresses=3000 --cache-grid=2GiB --cache-accounts=512MiB 0_0.ledger
   ledgerd start --addresses=3000 --cluster=7 --replica=0 7_0.ledger`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			config.Path = args[0]
 			config.RequestSizeMax = int(limitRequest)
+			if err = caches.apply(&config); err != nil {
+				return err
+			}
 			if cmd.Flags().Changed("cluster") {
 				config.Identity = &identity
 			}
@@ -70,6 +79,7 @@ line on standard output. Logs go to standard error.`,
 	flags.TextVar(&identity.Cluster, "cluster", u128.Uint128{}, "refuse the file unless it is of this cluster")
 	flags.Uint8Var(&identity.Replica, "replica", 0, "refuse the file unless it is of this replica")
 	cmd.MarkFlagsRequiredTogether("cluster", "replica")
+	caches.addTo(cmd)
 	logging.addTo(cmd)
 	require(cmd, "addresses")
 	return cmd
@@ -96,6 +106,30 @@ func serve(ctx context.Context, replica *server.Server) error {
 	case <-ctx.Done():
 		return replica.Close()
 	}
+}
+
+// caches is the flags that say how much memory to use.
+type caches struct{ grid, accounts command.Size }
+
+func (c *caches) addTo(cmd *cobra.Command) {
+	cmd.Flags().Var(&c.grid, "cache-grid", "memory for what is read of the disk (default 128MiB, with --development 16MiB)")
+	cmd.Flags().Var(&c.accounts, "cache-accounts", "memory for accounts (default 256MiB, with --development 16MiB)")
+}
+
+// apply puts what was given into config.
+func (c *caches) apply(config *server.Config) error {
+	least := command.Size(server.CacheSizeMin)
+	for _, cache := range []struct {
+		flag string
+		size *command.Size
+	}{{"cache-grid", &c.grid}, {"cache-accounts", &c.accounts}} {
+		if *cache.size != 0 && *cache.size < least {
+			return command.Usagef("--%s: %v is too small: give at least %v, or leave it away for the default",
+				cache.flag, cache.size, &least)
+		}
+	}
+	config.CacheGrid, config.CacheAccounts = int64(c.grid), int64(c.accounts)
+	return nil
 }
 
 // logging is the flags that say how to log.

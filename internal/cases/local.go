@@ -18,6 +18,14 @@ type StateMachine interface {
 	Commit(operation byte, timestamp uint64, body, reply []byte) []byte
 }
 
+// Pumped is a StateMachine whose Prefetch may wait for something.
+type Pumped interface {
+	StateMachine
+	// Pump lets one thing happen that may be waited for, and reports whether
+	// there was one.
+	Pump() bool
+}
+
 // bodySizeMax is the largest body of a request or reply.
 const bodySizeMax = 1<<20 - 256
 
@@ -108,8 +116,10 @@ func (l *Local) run(operation ledger.Operation, slots int, body []byte) []byte {
 	l.last = max(l.last+1, l.Now) + uint64(slots)
 	prefetched := false
 	l.Target.Prefetch(byte(operation), l.last, body, func() { prefetched = true })
-	if !prefetched {
-		panic("cases: Local serves state machines in memory only")
+	for pumped, _ := l.Target.(Pumped); !prefetched; {
+		if pumped == nil || !pumped.Pump() {
+			panic(fmt.Sprintf("cases: the prefetch of %v waits for nothing", operation))
+		}
 	}
 	return l.Target.Commit(byte(operation), l.last, body, nil)
 }

@@ -15,8 +15,13 @@ import (
 	"github.com/ledgerd/ledgerd/vsr/superblock"
 )
 
-// inspectDepth is how many blocks are read at a time.
-const inspectDepth = 8
+const (
+	// inspectDepth is how many blocks are read at a time.
+	inspectDepth = 8
+	// inspectCacheSize is what parts of blocks that were read may take, in
+	// bytes: rows are looked up in no order.
+	inspectCacheSize = 64 << 20
+)
 
 // InspectOptions say what to inspect. All but Progress must be set.
 type InspectOptions struct {
@@ -61,6 +66,7 @@ func Verify(options InspectOptions) (*Report, error) {
 type inspection struct {
 	options InspectOptions
 	storage *readOnly
+	workers queue
 	report  Report
 	grid    *grid.Grid
 	// done and total are what Progress is told.
@@ -94,7 +100,7 @@ func (i *inspection) await(start func(done func())) error {
 	finished := false
 	start(func() { finished = true })
 	for !finished {
-		if i.storage.step() {
+		if i.storage.step() || i.workers.step() {
 			continue
 		}
 		if err := i.options.Pump(); err != nil {
@@ -184,7 +190,7 @@ func (i *inspection) journal() error {
 func (i *inspection) openGrid() (opened bool, err error) {
 	layout := &i.report.Root.Layout
 	i.grid = grid.New(i.storage, grid.Config{
-		ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize), Fault: fault,
+		ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize), CacheSize: inspectCacheSize, Fault: fault,
 	})
 	var damage error
 	err = i.await(func(done func()) {
@@ -253,23 +259,47 @@ func (i *inspection) tour(scope grid.Scope) error {
 // and checks what must hold for any ledger.
 func (i *inspection) verifyLedger() error {
 	checkpoint := &i.report.Root.Checkpoint
-	ledger := forest.New(i.grid)
-	i.storage.reads = func(bytes int) { i.progress(min(int64(bytes), i.total-i.done)) }
 	var damage error
-	err := i.await(func(done func()) {
-		ledger.Open(checkpoint.Root[:checkpoint.RootSize], func(err error) { damage = err; done() })
-	})
-	if err != nil {
-		return err
-	}
-	if damage == nil {
-		damage = ledger.Verify()
+	end := func() {}
+	ledger := forest.New(i.grid, &i.workers, forest.Options{Fault: func(err error) { damage = err; end() }})
+	i.storage.reads = func(bytes int) { i.progress(min(int64(bytes), i.total-i.done)) }
+	open := func(done func(error)) { ledger.Open(checkpoint.Root[:checkpoint.RootSize], done) }
+	for _, check := range []func(done func(error)){open, ledger.Verify} {
+		if damage != nil {
+			break
+		}
+		if err := i.await(func(done func()) {
+			end = done
+			check(func(err error) { damage = err; done() })
+		}); err != nil {
+			return err
+		}
 	}
 	if damage != nil {
 		i.report.damaged(ZoneLedger, damage)
 	}
 	i.report.LedgerVerified = damage == nil
 	return nil
+}
+
+// queue is forest.Workers for who has nothing else to do: a job runs when step is
+// called.
+type queue struct{ waiting []func() }
+
+// Go implements forest.Workers.
+func (q *queue) Go(job, done func()) {
+	q.waiting = append(q.waiting, func() { job(); done() })
+}
+
+// step does the first job that waits, and reports whether there was one.
+func (q *queue) step() bool {
+	if len(q.waiting) == 0 {
+		return false
+	}
+	next := q.waiting[0]
+	q.waiting = q.waiting[1:]
+	next()
+	return true
 }
 
 // readOnly passes reads on to a storage, and completes everything else without

@@ -24,16 +24,23 @@ const (
 )
 
 // Options are what the node is given from outside. All of them must
-// be set, those of vsr.Options with a default and Watch aside.
+// be set, unless a default is stated or they have one in vsr.Options.
 type Options struct {
 	Storage vsr.Storage
 	Bus     vsr.Bus
 	Clock   vsr.Clock
 	Pool    *buffer.Pool
-	// FileSize, Identity and RequestSizeMax are as in vsr.Options.
+	// Workers merge tables beside the replica: see forest.Workers.
+	Workers forest.Workers
+	// FileSize, Identity, RequestSizeMax and GridCacheSize are as in
+	// vsr.Options.
 	FileSize       int64
 	Identity       *vsr.Identity
 	RequestSizeMax int
+	GridCacheSize  int
+	// CacheAccounts and Tiny are as in forest.Options.
+	CacheAccounts int64
+	Tiny          bool
 	// Watch, unless nil, is given the state machine and returns what the
 	// replica sees of it. The simulator's checkers stand there.
 	Watch func(vsr.StateMachine) vsr.StateMachine
@@ -46,11 +53,16 @@ func New(options Options) *vsr.Replica {
 		watch = func(machine vsr.StateMachine) vsr.StateMachine { return machine }
 	}
 	return vsr.New(vsr.Options{
-		Storage:          options.Storage,
-		Bus:              options.Bus,
-		Clock:            options.Clock,
-		Pool:             options.Pool,
-		NewStateMachine:  func(g *grid.Grid) vsr.StateMachine { return watch(forest.New(g)) },
+		Storage: options.Storage,
+		Bus:     options.Bus,
+		Clock:   options.Clock,
+		Pool:    options.Pool,
+		NewStateMachine: func(g *grid.Grid, fault func(error)) vsr.StateMachine {
+			return watch(forest.New(g, options.Workers, forest.Options{
+				CacheAccounts: options.CacheAccounts, Tiny: options.Tiny, Fault: fault,
+			}))
+		},
+		GridCacheSize:    options.GridCacheSize,
 		Release:          Release,
 		ReleaseClientMin: ReleaseClientMin,
 		FileSize:         options.FileSize,

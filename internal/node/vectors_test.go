@@ -77,7 +77,9 @@ func newRecording(t *testing.T, scenario vectors.Scenario) *recording {
 func (r *recording) start() {
 	r.replica = vsr.New(vsr.Options{
 		Storage: r.disk, Bus: r, Clock: &r.clock, Pool: &r.pool,
-		NewStateMachine:  func(g *grid.Grid) vsr.StateMachine { return forest.New(g) },
+		NewStateMachine: func(g *grid.Grid, fault func(error)) vsr.StateMachine {
+			return forest.New(g, new(queue), forest.Options{Fault: fault})
+		},
 		Release:          wire.Release0_17_9,
 		ReleaseClientMin: wire.Release0_17_0,
 		FileSize:         r.layout.GridOffset(),

@@ -50,6 +50,7 @@ const mayImport = `
 	sim                  client/session internal/node ledger sim/* vsr vsr/* wire leaf
 	sim/model            ledger
 	sim/model/gen        ledger leaf
+	sim/storagefuzz      -
 
 	internal/node        ledger/* vsr vsr/* wire leaf
 	internal/server      internal/node io/* vsr leaf
@@ -81,9 +82,10 @@ const testsMayImport = `
 	ledger/forest        sim/model sim/model/* vsr/faultdisk vsr/grid
 	lsm                  vsr/faultdisk vsr/grid
 	sim/model/*          sim/model
+	sim/storagefuzz      ledger ledger/forest sim/model sim/model/* vsr/faultdisk vsr/grid
 	vsr                  vsr/*
 	vsr/*                vsr/faultdisk
-	internal/node        ledger vsr/faultdisk
+	internal/node        ledger sim/model sim/model/* vsr/faultdisk
 	internal/server      client ledger vsr/superblock wire
 	internal/killtest    client ledger
 `

@@ -18,11 +18,13 @@ const (
 	tick = 10 * time.Millisecond
 )
 
-// event is what the loop is told: a message from a client, or the completion
-// of an operation on the data file. Exactly one field is set.
+// event is what the loop is told: a message from a client, the completion of an
+// operation on the data file, or what follows a worker's job. Exactly one field
+// is set.
 type event struct {
 	message *buffer.Buffer
 	io      *blockio.Request
+	done    func()
 }
 
 // loop is the one goroutine that owns a replica. Everything else posts to it.
@@ -53,6 +55,14 @@ func (l *loop) deliver(message *buffer.Buffer) {
 func (l *loop) complete(io *blockio.Request) {
 	select {
 	case l.inbox <- event{io: io}:
+	case <-l.stop:
+	}
+}
+
+// worked posts what follows a worker's job.
+func (l *loop) worked(done func()) {
+	select {
+	case l.inbox <- event{done: done}:
 	case <-l.stop:
 	}
 }
@@ -101,10 +111,13 @@ func (l *loop) drain() bool {
 }
 
 func (l *loop) handle(e event) {
-	if e.io != nil {
+	switch {
+	case e.io != nil:
 		e.io.Done(e.io)
-		return
+	case e.done != nil:
+		e.done()
+	default:
+		l.replica.OnMessage(e.message)
+		e.message.Release()
 	}
-	l.replica.OnMessage(e.message)
-	e.message.Release()
 }

@@ -41,6 +41,10 @@ type Config struct {
 	// RequestSizeMax is the largest request accepted, in bytes; 0 means what
 	// the data file was formatted for.
 	RequestSizeMax int
+	// CacheGrid bounds what parts of blocks that were read take in memory, and
+	// CacheAccounts what accounts do, in bytes: 0 means the default, anything
+	// else is at least CacheSizeMin. More makes cold records faster to find.
+	CacheGrid, CacheAccounts int64
 	// Logger; nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -48,14 +52,29 @@ type Config struct {
 // Identity says which replica of which cluster a data file belongs to.
 type Identity = vsr.Identity
 
-// requestSizeDevelopment is the request limit of a server in development mode.
-const requestSizeDevelopment = 32 << 10
+// CacheSizeMin is the smallest of Config's caches, in bytes.
+const CacheSizeMin = 1 << 20
+
+const (
+	// requestSizeDevelopment is the request limit of a server in development
+	// mode.
+	requestSizeDevelopment = 32 << 10
+	// cacheDevelopment is the default of both caches in development mode, in
+	// bytes; the others are those of a server in production.
+	cacheDevelopment = 16 << 20
+	cacheGrid        = 128 << 20
+	cacheAccounts    = 256 << 20
+)
+
+// ErrCacheSize is the class of errors about Config's caches.
+var ErrCacheSize = errors.New("cache is too small")
 
 // Server is a running replica. Its methods may be called from any goroutine.
 type Server struct {
 	config  Config
 	disk    *disk.Disk
 	loop    *loop
+	workers *workers
 	pool    buffer.Pool
 	bus     *bus.Bus // set by the loop when the replica has opened
 	stopped chan struct{}
@@ -68,6 +87,9 @@ type Server struct {
 func Start(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
+	}
+	if err := config.setCaches(); err != nil {
+		return nil, err
 	}
 	s := &Server{config: config, loop: newLoop(), stopped: make(chan struct{})}
 	var err error
@@ -85,20 +107,44 @@ func Start(config Config) (*Server, error) {
 	return s, nil
 }
 
+// setCaches puts in the defaults, and judges what was given.
+func (c *Config) setCaches() error {
+	for _, cache := range []struct {
+		name   string
+		size   *int64
+		normal int64
+	}{{"grid", &c.CacheGrid, cacheGrid}, {"accounts", &c.CacheAccounts, cacheAccounts}} {
+		switch size := *cache.size; {
+		case size == 0 && c.Development:
+			*cache.size = cacheDevelopment
+		case size == 0:
+			*cache.size = cache.normal
+		case size < CacheSizeMin:
+			return fmt.Errorf("%w: %d bytes for the %s; give at least %d, or 0 for the default",
+				ErrCacheSize, size, cache.name, CacheSizeMin)
+		}
+	}
+	return nil
+}
+
 // open starts the loop and waits until the replica serves or has failed.
 func (s *Server) open() error {
 	info, err := os.Stat(s.config.Path)
 	if err != nil {
 		return err
 	}
+	s.workers = startWorkers(s.loop.worked)
 	s.loop.replica = node.New(node.Options{
 		Storage:        s.disk,
 		Bus:            s,
 		Clock:          systemClock{},
 		Pool:           &s.pool,
+		Workers:        s.workers,
 		FileSize:       info.Size(),
 		Identity:       s.config.Identity,
 		RequestSizeMax: s.requestSizeMax(),
+		GridCacheSize:  int(s.config.CacheGrid),
+		CacheAccounts:  s.config.CacheAccounts,
 	})
 	started := time.Now()
 	opened := make(chan error, 1)
@@ -117,7 +163,8 @@ func (s *Server) open() error {
 		return err
 	}
 	s.config.Logger.Info("serving", "address", s.Addr().String(), "file", s.config.Path,
-		"view", uint32(s.loop.replica.View()), "opened in", time.Since(started).Round(time.Millisecond))
+		"view", uint32(s.loop.replica.View()), "cache grid", s.config.CacheGrid, "cache accounts", s.config.CacheAccounts,
+		"opened in", time.Since(started).Round(time.Millisecond))
 	return nil
 }
 
@@ -171,10 +218,11 @@ func (s *Server) Close() error {
 	return s.disk.Close()
 }
 
-// stop ends the loop, then the connections.
+// stop ends the loop, then what works for it.
 func (s *Server) stop() {
 	s.loop.end()
 	<-s.stopped
+	s.workers.close()
 	if s.bus != nil {
 		s.bus.Close()
 	}

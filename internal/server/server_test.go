@@ -96,3 +96,25 @@ func TestIdentity(t *testing.T) {
 		}
 	}
 }
+
+// TestCaches gives defaults by mode, and refuses what is too small.
+func TestCaches(t *testing.T) {
+	for _, test := range []struct {
+		config         Config
+		grid, accounts int64
+		refused        bool
+	}{
+		{Config{}, 128 << 20, 256 << 20, false},
+		{Config{Development: true}, 16 << 20, 16 << 20, false},
+		{Config{Development: true, CacheGrid: 1 << 30}, 1 << 30, 16 << 20, false},
+		{Config{CacheGrid: 1 << 20, CacheAccounts: 1 << 20}, 1 << 20, 1 << 20, false},
+		{Config{CacheGrid: 1<<20 - 1}, 0, 0, true},
+		{Config{CacheAccounts: -1}, 0, 0, true},
+	} {
+		c := test.config
+		err := c.setCaches()
+		if errors.Is(err, ErrCacheSize) != test.refused || err == nil && (c.CacheGrid != test.grid || c.CacheAccounts != test.accounts) {
+			t.Errorf("%+v: %d and %d, %v", test.config, c.CacheGrid, c.CacheAccounts, err)
+		}
+	}
+}

@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"github.com/ledgerd/ledgerd/internal/blockio"
 )
 
 const (
-	// workersDefault is how many requests are with the operating system at
-	// a time.
+	// workersDefault is how many requests the pool carries out at a time.
 	workersDefault = 16
 	// requestsMax bounds the requests that are submitted and not completed.
 	// The owners of requests reuse theirs, and together have far fewer.
@@ -24,10 +24,15 @@ type Options struct {
 	// Complete is told of every request that was submitted, once, when it
 	// has been carried out and its Err is set. It is called from several
 	// goroutines at the same time; it should pass the request on to the loop
-	// that owns it, which calls Done. While it blocks, one worker is idle.
+	// that owns it, which calls Done. While it blocks, other completions may
+	// wait.
 	Complete func(*blockio.Request)
-	// Workers is how many requests are carried out at a time; 0 means 16.
+	// Workers is how many requests the pool carries out at a time; 0 means 16.
 	Workers int
+	// ReadOnly opens a file that is never written, on a file system that may be
+	// mounted read-only. Several may do so at a time, but none while somebody
+	// has it open for writing. To submit a Write or a Sync is a bug then.
+	ReadOnly bool
 	// AllowBuffered permits I/O through the page cache where the file system
 	// has no direct I/O. Open then logs a warning.
 	AllowBuffered bool
@@ -39,8 +44,10 @@ type Options struct {
 type Disk struct {
 	path     string
 	file     file
+	readOnly bool
 	complete func(*blockio.Request)
-	queue    chan *blockio.Request
+	aio      *aio                  // nil if the kernel cannot serve the file
+	queue    chan *blockio.Request // what the pool is to carry out
 	workers  sync.WaitGroup
 
 	growth growth
@@ -56,7 +63,7 @@ func Open(path string, options Options) (*Disk, error) {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
-	f, err := openFile(path, options.AllowBuffered, systemOpen)
+	f, err := openFile(path, options, systemOpen)
 	if err != nil {
 		return nil, fmt.Errorf("disk: open data file: %w", err)
 	}
@@ -68,14 +75,22 @@ func Open(path string, options Options) (*Disk, error) {
 		options.Logger.Warn("DATA FILE WITHOUT DIRECT I/O: slower, and write faults may be noticed late. Not for production.",
 			"path", path)
 	}
-	return start(path, f, size, options), nil
+	d := start(path, f, size, options)
+	if f.direct {
+		if d.aio, err = startAIO(f, d.finish); err != nil {
+			options.Logger.Info("no asynchronous I/O by the kernel: a pool of threads serves the data file, more slowly",
+				"path", path, "error", err)
+		}
+	}
+	return d, nil
 }
 
-// start makes a Disk of an open file that has size bytes.
+// start makes a Disk of an open file that has size bytes, served by the pool.
 func start(path string, f file, size int64, options Options) *Disk {
 	d := &Disk{
 		path:     path,
 		file:     f,
+		readOnly: options.ReadOnly,
 		complete: options.Complete,
 		queue:    make(chan *blockio.Request, requestsMax),
 	}
@@ -91,13 +106,18 @@ func start(path string, f file, size int64, options Options) *Disk {
 }
 
 // Submit starts r, which belongs to d until Options.Complete is told of it. It
-// never blocks. Requests are begun in the order in which they were submitted
-// and completed in any order.
+// never blocks. Requests are completed in any order.
 //
-// It panics if r is malformed, if requestsMax requests are under way, or
-// after Close: those are bugs.
+// It panics if r is malformed, if it would change a file opened with ReadOnly,
+// if requestsMax requests are under way, or after Close: those are bugs.
 func (d *Disk) Submit(r *blockio.Request) {
 	check(r)
+	if d.readOnly && r.Kind != blockio.Read {
+		panic(fmt.Sprintf("disk: %v of a file that is open for reading", r.Kind))
+	}
+	if d.aio != nil && r.Kind == blockio.Read && d.aio.start(r) {
+		return
+	}
 	select {
 	case d.queue <- r:
 	default:
@@ -125,12 +145,32 @@ func check(r *blockio.Request) {
 // Close waits until all submitted requests are completed, then closes the file
 // and gives up its lock. It does not sync. It must be called once.
 func (d *Disk) Close() error {
+	var err error
+	if d.aio != nil {
+		err = d.aio.close() // it may leave requests to the pool
+	}
 	close(d.queue)
 	d.workers.Wait()
-	if err := d.file.close(); err != nil {
+	if err := errors.Join(err, d.file.close()); err != nil {
 		return fmt.Errorf("disk: close %s: %w", d.path, err)
 	}
 	return nil
+}
+
+// finish completes a read that the kernel has carried out with result, the bytes
+// transferred or a negative error number. What it has not done, or not
+// wholly, the pool does again from the start; an error is final.
+func (d *Disk) finish(r *blockio.Request, result int64) {
+	r.Err = nil
+	if result != int64(len(r.Buf)) {
+		err := syscall.Errno(max(0, -result))
+		if err == 0 || again(err) {
+			d.queue <- r
+			return
+		}
+		r.Err = d.explain(r, err)
+	}
+	d.complete(r)
 }
 
 func (d *Disk) work() {

@@ -24,7 +24,7 @@ func TestConformance(t *testing.T) {
 func TestConformanceBuffered(t *testing.T) {
 	testConformance(t, func(t *testing.T) testStorage {
 		path, l := created(t, 1<<20), newDiskLoop()
-		f, err := openFile(path, true, refuseDirect)
+		f, err := openFile(path, Options{AllowBuffered: true}, refuseDirect)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func refuseDirect(path string, flags int) (int, error) {
 }
 
 func TestOpenUsesDirectIO(t *testing.T) {
-	f, err := openFile(created(t, 0), false, systemOpen)
+	f, err := openFile(created(t, 0), Options{}, systemOpen)
 	if errors.Is(err, ErrNoDirectIO) {
 		t.Skip(err)
 	}
@@ -63,11 +63,11 @@ func TestOpenUsesDirectIO(t *testing.T) {
 
 func TestBufferedHasToBeAllowed(t *testing.T) {
 	path := created(t, 0)
-	_, err := openFile(path, false, refuseDirect)
+	_, err := openFile(path, Options{}, refuseDirect)
 	if !errors.Is(err, ErrNoDirectIO) || !strings.Contains(err.Error(), "--development") {
 		t.Errorf("refused with: %v", err)
 	}
-	f, err := openFile(path, true, refuseDirect)
+	f, err := openFile(path, Options{AllowBuffered: true}, refuseDirect)
 	if err != nil {
 		t.Fatal(err)
 	}

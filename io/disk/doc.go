@@ -1,5 +1,6 @@
-// Package disk carries out the requests of package blockio on the data file:
-// with direct I/O, from a pool of goroutines in blocking system calls.
+// Package disk carries out the requests of package blockio on the data file,
+// with direct I/O: reads are handed to the kernel, everything else to a pool of
+// goroutines in blocking system calls.
 //
 // It owns the file: its creation, its lock against a second process, its
 // growth, and what a write means for stability. It knows nothing of the zones
@@ -8,6 +9,19 @@
 // stop on.
 //
 // Life: Create once, then Open, any number of Submit, Close.
+//
+// # Two engines
+//
+// Reads come in hundreds at a time, and a drive is fast only when it has many at
+// once. So they go by Linux's own asynchronous I/O: about 2 us of the submitter's
+// time each, and no thread waits. Of writes there are few at a time, most of them
+// durable. For those the kernel would wake threads of its own, which takes more
+// processor time and gains nothing; and what extends the file, or syncs it, would
+// make the submitter wait.
+//
+// The pool is also for what the kernel refuses or leaves undone, and for
+// all reads of a buffered file, of a file system that cannot promise not to wait,
+// or where io_setup is not to be had; Open then logs why.
 //
 // # Stability
 //

@@ -15,7 +15,7 @@ import (
 // systemFile is a file as Linux has it.
 type systemFile struct {
 	plain   int  // descriptor; it holds the lock
-	durable int  // descriptor with O_DSYNC
+	durable int  // descriptor with O_DSYNC; plain itself in a file opened for reading
 	direct  bool // both have O_DIRECT
 }
 
@@ -31,11 +31,14 @@ func systemOpen(path string, flags int) (int, error) {
 
 // openFile opens and locks the file at path, with direct I/O if possible and
 // without it if that is allowed.
-func openFile(path string, allowBuffered bool, open func(string, int) (int, error)) (*systemFile, error) {
-	flags := unix.O_RDWR | unix.O_DIRECT
+func openFile(path string, options Options, open func(string, int) (int, error)) (*systemFile, error) {
+	flags, lockKind := unix.O_RDWR|unix.O_DIRECT, unix.LOCK_EX
+	if options.ReadOnly {
+		flags, lockKind = unix.O_RDONLY|unix.O_DIRECT, unix.LOCK_SH
+	}
 	plain, err := open(path, flags)
 	if err == unix.EINVAL || err == unix.EOPNOTSUPP {
-		if !allowBuffered {
+		if !options.AllowBuffered {
 			return nil, fmt.Errorf("%s: %w; choose another file system, or permit buffered I/O with --development",
 				path, ErrNoDirectIO)
 		}
@@ -45,12 +48,14 @@ func openFile(path string, allowBuffered bool, open func(string, int) (int, erro
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	if err := lock(plain, path); err != nil {
+	if err := lock(plain, lockKind, path); err != nil {
 		return nil, errors.Join(err, unix.Close(plain))
 	}
-	durable, err := open(path, flags|unix.O_DSYNC)
-	if err != nil {
-		return nil, errors.Join(&os.PathError{Op: "open", Path: path, Err: err}, unix.Close(plain))
+	durable := plain
+	if !options.ReadOnly {
+		if durable, err = open(path, flags|unix.O_DSYNC); err != nil {
+			return nil, errors.Join(&os.PathError{Op: "open", Path: path, Err: err}, unix.Close(plain))
+		}
 	}
 	return &systemFile{plain: plain, durable: durable, direct: flags&unix.O_DIRECT != 0}, nil
 }
@@ -63,11 +68,12 @@ const (
 	lockPause    = 20 * time.Millisecond
 )
 
-// lock takes the file for this open descriptor. The kernel gives it up when
-// the descriptor is closed, by a crash too.
-func lock(fd int, path string) error {
+// lock takes the file for this open descriptor, alone or together with others
+// of the same kind. The kernel gives it up when the descriptor is closed, by a
+// crash too.
+func lock(fd, kind int, path string) error {
 	for deadline := time.Now().Add(lockPatience); ; {
-		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(fd, kind|unix.LOCK_NB)
 		switch {
 		case err == unix.EWOULDBLOCK && time.Now().Before(deadline):
 			time.Sleep(lockPause)
@@ -166,5 +172,8 @@ func (f *systemFile) size() (int64, error) {
 }
 
 func (f *systemFile) close() error {
+	if f.durable == f.plain {
+		return unix.Close(f.plain)
+	}
 	return errors.Join(unix.Close(f.durable), unix.Close(f.plain))
 }

@@ -8,36 +8,44 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"github.com/ledgerd/ledgerd/internal/blockio"
 )
 
 // systemFile is a file where there is no O_DIRECT. It is for development only:
 // openFile insists on allowBuffered.
 type systemFile struct {
 	plain   *os.File // it holds the lock
-	durable *os.File // with O_SYNC
+	durable *os.File // with O_SYNC; plain itself in a file opened for reading
 	direct  bool     // always false
 }
 
 // systemOpen is the system call.
 func systemOpen(path string, flags int) (*os.File, error) { return os.OpenFile(path, flags, 0) }
 
-func openFile(path string, allowBuffered bool, open func(string, int) (*os.File, error)) (*systemFile, error) {
-	if !allowBuffered {
+func openFile(path string, options Options, open func(string, int) (*os.File, error)) (*systemFile, error) {
+	if !options.AllowBuffered {
 		return nil, fmt.Errorf("%s: %w; permit buffered I/O with --development", path, ErrNoDirectIO)
 	}
-	plain, err := open(path, os.O_RDWR)
+	flags, lockKind := os.O_RDWR, syscall.LOCK_EX
+	if options.ReadOnly {
+		flags, lockKind = os.O_RDONLY, syscall.LOCK_SH
+	}
+	plain, err := open(path, flags)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(plain.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := syscall.Flock(int(plain.Fd()), lockKind|syscall.LOCK_NB); err != nil {
 		if err == syscall.EWOULDBLOCK {
 			err = fmt.Errorf("%s: %w by another process", path, ErrLocked)
 		}
 		return nil, errors.Join(err, plain.Close())
 	}
-	durable, err := open(path, os.O_RDWR|os.O_SYNC)
-	if err != nil {
-		return nil, errors.Join(err, plain.Close())
+	durable := plain
+	if !options.ReadOnly {
+		if durable, err = open(path, flags|os.O_SYNC); err != nil {
+			return nil, errors.Join(err, plain.Close())
+		}
 	}
 	return &systemFile{plain: plain, durable: durable}, nil
 }
@@ -74,6 +82,22 @@ func (f *systemFile) size() (int64, error) {
 	return info.Size(), nil
 }
 
-func (f *systemFile) close() error { return errors.Join(f.durable.Close(), f.plain.Close()) }
+func (f *systemFile) close() error {
+	if f.durable == f.plain {
+		return f.plain.Close()
+	}
+	return errors.Join(f.durable.Close(), f.plain.Close())
+}
 
 func reserveAll(*os.File, int64) error { return errors.ErrUnsupported }
+
+// aio is what the kernel does by itself: nothing here.
+type aio struct{}
+
+func startAIO(*systemFile, func(*blockio.Request, int64)) (*aio, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func (*aio) start(*blockio.Request) bool { return false }
+
+func (*aio) close() error { return nil }

@@ -125,7 +125,7 @@ func BenchmarkCreateTransfers(b *testing.B) {
 			l := newLoader(c.accounts)
 			l.randomID, l.flags = c.randomID, c.flags
 			grid := newDiscardGrid()
-			f := New(grid)
+			f := New(grid, nil, Options{})
 			timestamp := uint64(1)
 			createAccounts(f, c.accounts, &timestamp)
 			reply := make([]byte, 0, ledger.BodySizeMax)

@@ -16,8 +16,33 @@ type Forest struct {
 	root    root   // of the last checkpoint
 }
 
-// New returns an empty ledger that keeps its state on grid. Open follows.
-func New(grid Grid) *Forest {
+// Workers runs pure computations beside the goroutine that owns the forest. Go
+// only enqueues: job may run anywhere, at any time; done is called after it, on
+// the owner's goroutine, never from within Go.
+type Workers interface {
+	Go(job func(), done func())
+}
+
+// Options are the sizes of what a forest keeps in memory, and whom it tells that
+// it cannot go on. The sizes have no effect on what is written.
+type Options struct {
+	// CacheAccounts bounds the accounts in memory, in bytes; 0 is a default.
+	CacheAccounts int64
+	// RecentSize is how much of the newest rows stays in memory, in bytes; 0 is
+	// a default.
+	RecentSize int
+	// Tiny shrinks everything whose size shows on the grid, so that the
+	// simulator's small ledgers go through all that large ones do. It must be
+	// the same for the life of a data file.
+	Tiny bool
+	// Fault is told, once, why a Prefetch will never be done: a block cannot
+	// be read. The replica must stop.
+	Fault func(error)
+}
+
+// New returns an empty ledger that keeps its state on grid. Open follows. This
+// forest has all of its state in memory: it needs neither workers nor options.
+func New(grid Grid, _ Workers, _ Options) *Forest {
 	t := newTables(grid.PayloadSize())
 	return &Forest{grid: grid, tables: t, machine: ledger.NewMachine(t)}
 }

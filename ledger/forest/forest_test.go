@@ -138,7 +138,7 @@ func checkpoint(t *testing.T, f *Forest, grid *memoryGrid) []byte {
 }
 
 func open(grid *memoryGrid, root []byte) (*Forest, error) {
-	f := New(grid)
+	f := New(grid, nil, Options{})
 	var result error
 	done := false
 	f.Open(root, func(err error) { result, done = err, true })
@@ -177,7 +177,7 @@ const smallPage = 4096 - 96
 func TestReopen(t *testing.T) {
 	s := newStory(t)
 	grid := newMemoryGrid(smallPage)
-	f := New(grid)
+	f := New(grid, nil, Options{})
 	s.createAccounts(f)
 	for range 8 {
 		s.transfers(200, f)
@@ -187,7 +187,7 @@ func TestReopen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := opened.Verify(); err != nil {
+		if err := opened.verify(); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(s.answers(opened), s.answers(f)) {
@@ -210,7 +210,7 @@ func TestDeterminism(t *testing.T) {
 		random := rand.New(rand.NewPCG(uint64(i), 0))
 		grids[i] = newMemoryGrid(smallPage)
 		grids[i].shuffle = random.IntN
-		forests[i] = New(grids[i])
+		forests[i] = New(grids[i], nil, Options{})
 	}
 	s.createAccounts(forests[:]...)
 	for range 6 {
@@ -238,7 +238,7 @@ func TestDeterminism(t *testing.T) {
 func TestOpenDamaged(t *testing.T) {
 	s := newStory(t)
 	grid := newMemoryGrid(smallPage)
-	f := New(grid)
+	f := New(grid, nil, Options{})
 	s.createAccounts(f)
 	s.transfers(300, f)
 	s.pulse(3_000_000_000, f)
@@ -273,7 +273,7 @@ func TestOpenDamaged(t *testing.T) {
 // chunks by which the tables grow.
 func TestCommitAllocations(t *testing.T) {
 	grid := newDiscardGrid()
-	f := New(grid)
+	f := New(grid, nil, Options{})
 	timestamp := uint64(1)
 	createAccounts(f, 1000, &timestamp)
 	reply := make([]byte, 0, ledger.BodySizeMax)
@@ -310,7 +310,7 @@ func TestCommitAllocations(t *testing.T) {
 func TestReleaseOfOldBlocks(t *testing.T) {
 	s := newStory(t)
 	grid := newMemoryGrid(smallPage)
-	f := New(grid)
+	f := New(grid, nil, Options{})
 	s.createAccounts(f)
 	for range 20 {
 		s.transfers(50, f)

@@ -116,7 +116,7 @@ func (s *service) open() error {
 		BlockSize: blockio.SectorSize,
 		Fault:     func(err error) { panic(err) },
 	})
-	s.Forest = forest.New(s.grid)
+	s.Forest = forest.New(s.grid, nil, forest.Options{})
 	opened := errors.New("open is not done")
 	s.grid.Open(s.state, func(err error) {
 		if opened = err; err == nil {

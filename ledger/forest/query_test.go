@@ -13,7 +13,7 @@ import (
 // that every kind of link is used with a search through a plain list.
 func TestAccountQueriesNaive(t *testing.T) {
 	const hot, rows = 1, 3*farDistance + 100
-	f := New(newDiscardGrid())
+	f := New(newDiscardGrid(), nil, Options{})
 	timestamp := uint64(1)
 	createAccounts(f, 3, &timestamp)
 	var all []ledger.Transfer
@@ -88,7 +88,7 @@ func naiveMatch(x *ledger.Transfer, f *ledger.AccountFilter) bool {
 
 // TestCursorSteps demands that the links make long ways short.
 func TestCursorSteps(t *testing.T) {
-	f := New(newDiscardGrid())
+	f := New(newDiscardGrid(), nil, Options{})
 	timestamp := uint64(1)
 	createAccounts(f, 2, &timestamp)
 	const rows = 20 * farDistance
@@ -117,7 +117,7 @@ func TestCursorSteps(t *testing.T) {
 
 func BenchmarkAccountQuery(b *testing.B) {
 	grid := newDiscardGrid()
-	f := New(grid)
+	f := New(grid, nil, Options{})
 	timestamp := uint64(1)
 	const accounts, transfers = 10_000, 1_000_000
 	createAccounts(f, accounts, &timestamp)

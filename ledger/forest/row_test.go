@@ -105,7 +105,7 @@ func FuzzOpenPage(f *testing.F) {
 	binary.LittleEndian.PutUint32(b[8:], uint32(n))
 	f.Add(b[:n], uint8(1))
 	f.Fuzz(func(t *testing.T, payload []byte, which uint8) {
-		forest := New(newMemoryGrid(smallPage))
+		forest := New(newMemoryGrid(smallPage), nil, Options{})
 		for id := range uint64(3) {
 			a := ledger.Account{ID: u128.From64(id + 1), Ledger: 1, Code: 1, Timestamp: id + 1}
 			accounts := &forest.tables.accounts.log

@@ -20,7 +20,7 @@ func TestVectors(t *testing.T) {
 	}
 	executed, pulses := 0, 0
 	for _, s := range scenarios {
-		f := New(newMemoryGrid(256<<10 - 64))
+		f := New(newMemoryGrid(256<<10-64), nil, Options{})
 		expiries := recordedExpiries(&s)
 		for _, e := range s.Exchanges {
 			if e.Operation < 128 { // not the ledger's
@@ -42,7 +42,7 @@ func TestVectors(t *testing.T) {
 			}
 			executed++
 		}
-		if err := f.Verify(); err != nil {
+		if err := f.verify(); err != nil {
 			t.Errorf("%s: %v", s.Name, err)
 		}
 	}

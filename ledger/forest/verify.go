@@ -6,10 +6,13 @@ import (
 	"github.com/ledgerd/ledgerd/ledger"
 )
 
-// Verify looks at the whole ledger and returns what is wrong with it, nil if
-// nothing: the invariants of SEMANTICS.md section 19, and those of the tables.
-// It takes about a microsecond for each transfer. No Commit may run meanwhile.
-func (f *Forest) Verify() error {
+// Verify looks at the whole ledger and calls done with what is wrong with it,
+// nil if nothing: the invariants of SEMANTICS.md section 19, and those of the
+// tables. It takes about a microsecond for each transfer. No Prefetch may begin
+// until then.
+func (f *Forest) Verify(done func(error)) { done(f.verify()) }
+
+func (f *Forest) verify() error {
 	v := verifier{
 		tables:  f.tables,
 		pending: make([]pendingSums, f.tables.accounts.count),
