@@ -1,6 +1,8 @@
 package vsr
 
 import (
+	"fmt"
+
 	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/internal/buffer"
 	"github.com/ledgerd/ledgerd/internal/checksum"
@@ -193,3 +195,10 @@ func (r *Replica) isPrimary() bool { return r.primaryOf(r.view) == r.root.Replic
 
 // leads reports whether this replica is the primary, and its view has begun.
 func (r *Replica) leads() bool { return r.status == statusNormal && r.isPrimary() }
+
+// String tells where the replica is, for logs.
+func (r *Replica) String() string {
+	names := [...]string{"opening", "replay", "normal", "view change", "recovering"}
+	return fmt.Sprintf("%s in view %d, log view %d, head %d, committed %d, executed %d",
+		names[r.status], r.view, r.root.LogView, r.head.op, r.commitMax, r.commitMin)
+}
