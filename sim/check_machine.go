@@ -104,6 +104,15 @@ func (m *checkMachine) opened(wait waiter) error {
 	return m.unchanged(wait)
 }
 
+// at returns how many commits of the history the machine has seen, at most: of
+// checkpoints with the same root the last one.
+func (m *checkMachine) at() int {
+	if n := len(m.candidates); n > 0 {
+		return m.candidates[n-1]
+	}
+	return m.position
+}
+
 // unchanged checks that the machine has the state that the history makes.
 func (m *checkMachine) unchanged(wait waiter) error {
 	return checkState(m.inner, m.history.model, m.history.last(), wait)

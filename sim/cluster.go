@@ -104,14 +104,24 @@ func (s *simulation) converge() {
 	}
 	if !s.until(calmMax, s.converged) {
 		s.fail("the replicas have not come together %v after the last fault: %s", calmMax, s.positions())
+		return
 	}
+	s.hold(true)
 	for _, r := range s.replicas {
-		if s.over {
-			return
-		}
-		s.until(calmMax, r.quiet)
 		if !s.over {
 			r.process.check(r.process.machine.unchanged)
+			s.hold(true)
+		}
+	}
+	s.hold(false)
+}
+
+// hold lets no replica take a step.
+func (s *simulation) hold(held bool) {
+	for _, r := range s.replicas {
+		if p := r.process; p != nil {
+			p.checking = held
+			p.happened()
 		}
 	}
 }
@@ -119,8 +129,8 @@ func (s *simulation) converge() {
 func (s *simulation) converged() bool {
 	for _, r := range s.replicas {
 		p := r.process
-		if p == nil || !p.opened || p.node.CommitMin() != s.replicas[0].process.node.CommitMin() ||
-			p.node.View() != s.replicas[0].process.node.View() || p.machine.position != len(s.history.commits) {
+		if p == nil || !p.opened || p.machine == nil || p.node.CommitMin() != s.replicas[0].process.node.CommitMin() ||
+			p.node.View() != s.replicas[0].process.node.View() || !r.quiet() || p.machine.at() != len(s.history.commits) {
 			return false
 		}
 	}
@@ -131,10 +141,10 @@ func (s *simulation) converged() bool {
 func (s *simulation) positions() string {
 	var b strings.Builder
 	for _, r := range s.replicas {
-		if p := r.process; p == nil || !p.opened {
+		if p := r.process; p == nil || !p.opened || p.machine == nil {
 			fmt.Fprintf(&b, "replica %d is down; ", r.index)
 		} else {
-			fmt.Fprintf(&b, "replica %d: %v, request %d of %d; ", r.index, p.node, p.machine.position, len(s.history.commits))
+			fmt.Fprintf(&b, "replica %d: %v, request %d of %d; ", r.index, p.node, p.machine.at(), len(s.history.commits))
 		}
 	}
 	return b.String()

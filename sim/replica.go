@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"time"
 
 	"github.com/ledgerd/ledgerd/internal/blockio"
@@ -326,6 +327,12 @@ func (r *replica) onFailure(err error) {
 		f = r.lost
 	}
 	s.trace("replica %d has failed: %v", r.index, err)
+	if errors.Is(err, vsr.ErrRestart) {
+		s.totals.Syncs++
+		r.end()
+		s.scheduler.after(0, r.startIfDown)
+		return
+	}
 	if err := f.excuses(err, &s.options.layout); err != nil {
 		s.fail("replica %d: %v", r.index, err)
 		return

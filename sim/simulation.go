@@ -31,6 +31,7 @@ type Totals struct {
 	Crashes     int           // processes and machines that were made to stop
 	Failures    int           // processes that stopped for what their disk did
 	Checkpoints int
+	Syncs       int // checkpoints that were taken over from another replica
 	Lost        int // runs that ended with a data file that cannot be repaired
 }
 
@@ -47,6 +48,7 @@ func (t *Totals) Add(other Totals) {
 	t.Failures += other.Failures
 	t.Checkpoints += other.Checkpoints
 	t.Lost += other.Lost
+	t.Syncs += other.Syncs
 }
 
 // Result is the outcome of one run.
@@ -201,8 +203,10 @@ func (s *simulation) checkTwice() {
 		if s.over {
 			return
 		}
-		s.until(calmMax, r.quiet)
-		r.process.check(r.process.machine.unchanged)
+		if r.alone() {
+			s.until(calmMax, r.quiet)
+			r.process.check(r.process.machine.unchanged)
+		}
 		s.trace("last crash of replica %d", r.index)
 		r.end()
 		r.start()

@@ -3,6 +3,7 @@ package vsr
 import (
 	"github.com/ledgerd/ledgerd/internal/buffer"
 	"github.com/ledgerd/ledgerd/internal/checksum"
+	"github.com/ledgerd/ledgerd/vsr/grid"
 	"github.com/ledgerd/ledgerd/wire"
 )
 
@@ -79,6 +80,11 @@ type group struct {
 	// turn chooses the peer that is asked next.
 	turn    uint8
 	headers []wire.Prepare // scratch
+
+	// receiver brings the grid to the checkpoint, while syncing. adopting says
+	// that the superblock is being told of a checkpoint of another replica.
+	receiver *grid.Receiver
+	adopting bool
 }
 
 // exit is what a replica wants: to leave for a view.
@@ -123,9 +129,10 @@ func (r *Replica) openInCluster() {
 	default:
 		r.status = statusRecovering
 	}
-	done := r.opened
-	r.opened = nil
-	done(nil)
+	if done := r.opened; done != nil {
+		r.opened = nil
+		done(nil)
+	}
 }
 
 // setHead makes an op of the journal, or that of the checkpoint, the head.

@@ -140,6 +140,9 @@ const (
 	// statusRecovering is that of a restarted backup which has yet to learn
 	// where the log of its view ends.
 	statusRecovering
+	// statusSyncing is that of a replica whose checkpoint is another one's, and
+	// which lacks blocks of it. It has no state, no log and no vote.
+	statusSyncing
 )
 
 // New returns a replica that has yet to be opened.
@@ -198,7 +201,7 @@ func (r *Replica) leads() bool { return r.status == statusNormal && r.isPrimary(
 
 // String tells where the replica is, for logs.
 func (r *Replica) String() string {
-	names := [...]string{"opening", "replay", "normal", "view change", "recovering"}
+	names := [...]string{"opening", "replay", "normal", "view change", "recovering", "syncing"}
 	return fmt.Sprintf("%s in view %d, log view %d, head %d, committed %d, executed %d",
 		names[r.status], r.view, r.root.LogView, r.head.op, r.commitMax, r.commitMin)
 }

@@ -35,7 +35,7 @@ const (
 // executes at most one prepare, so that the caller can look for new messages
 // in between. It reports whether there is more to do at once.
 func (r *Replica) Step() (more bool) {
-	if r.err != nil {
+	if r.err != nil || r.status == statusSyncing || r.status == statusOpening {
 		return false
 	}
 	r.advance()

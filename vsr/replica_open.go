@@ -27,6 +27,10 @@ func (r *Replica) Open(done func(error)) {
 			r.fail(err)
 			return
 		}
+		if r.root.Syncing {
+			r.openSyncing()
+			return
+		}
 		r.openCheckpoint()
 	})
 }
@@ -117,6 +121,10 @@ func (r *Replica) openJournal() {
 	r.journal.Recover(start, func(headOp uint64, err error) {
 		r.replayEnd = Op(headOp)
 		r.orFail("recover the journal", func() {
+			if !r.alone() && r.opened == nil {
+				r.openInCluster() // it has been repaired before the sync
+				return
+			}
 			r.superblock.Repair(func() {
 				if !r.alone() {
 					r.openInCluster()

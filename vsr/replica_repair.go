@@ -110,7 +110,7 @@ func (r *Replica) lacks(from Op) bool {
 }
 
 // onGetHeaders answers with headers of the log, as far as it is the view's for
-// certain.
+// certain: with none if they begin before its checkpoint and are forgotten.
 func (r *Replica) onGetHeaders(h *wire.Peer) {
 	g := &r.group
 	g.headers = g.headers[:0]
@@ -122,7 +122,7 @@ func (r *Replica) onGetHeaders(h *wire.Peer) {
 		}
 		g.headers = append(g.headers, header)
 	}
-	if len(g.headers) > 0 {
+	if len(g.headers) > 0 || Op(h.Op) < Op(r.root.Checkpoint.Op) {
 		r.tell(h.Replica, wire.CommandHeaders, wire.Peer{Op: uint64(r.certain()), Commit: uint64(r.commitMax)}, g.headers)
 	}
 }
@@ -133,10 +133,16 @@ func (r *Replica) onGetPrepare(h *wire.Peer) {
 		r.options.Peers.SendToReplica(h.Replica, entry.message)
 		return
 	}
-	if !r.journal.Readable(h.Op, h.ChecksumOf) || !r.journal.CanRead() {
+	to := h.Replica
+	switch {
+	case !r.journal.CanRead():
+		return
+	case !r.journal.Readable(h.Op, h.ChecksumOf):
+		if h.Op <= r.root.Checkpoint.Op {
+			r.tell(to, wire.CommandHeaders, wire.Peer{Op: uint64(r.certain()), Commit: uint64(r.commitMax)}, nil)
+		}
 		return
 	}
-	to := h.Replica
 	r.journal.Read(h.Op, func(message *buffer.Buffer, err error) {
 		if err == nil {
 			r.options.Peers.SendToReplica(to, message)
@@ -151,6 +157,12 @@ func (r *Replica) onHeaders(h *wire.Peer, headers []wire.Prepare) {
 		return
 	}
 	r.commitMax = max(r.commitMax, Op(h.Commit))
+	if len(headers) == 0 {
+		if Op(h.CheckpointOp) > r.head.op {
+			r.askForCheckpoint(h.Replica)
+		}
+		return
+	}
 	r.group.headersAsked = 0
 	r.learn(headers)
 	r.askForMissing()
@@ -165,7 +177,7 @@ func (r *Replica) learn(headers []wire.Prepare) {
 		op := Op(h.Op)
 		next := r.head.op + Op(len(g.expected)) + 1
 		switch {
-		case h.Command == wire.CommandReserved || g.cut.set:
+		case h.Command == wire.CommandReserved || g.cut.set || r.status != statusNormal && op > g.goal.op:
 			return
 		case op <= r.head.op:
 			if sum, ok := r.checksumAt(op); ok && sum != h.Checksum {
@@ -194,7 +206,7 @@ func (r *Replica) cutTo(op Op) {
 	g := &r.group
 	lost, _ := r.journal.Find(uint64(op + 1))
 	if op < r.certain() || r.root.LogView == uint32(r.view) && lost.View == uint32(r.view) {
-		r.fail(fmt.Errorf("op %d is not the one that other replicas have: the replicas have diverged", op+1))
+		r.fail(fmt.Errorf("op %d is not the one that other replicas have: the replicas have diverged (%v)", op+1, r))
 		return
 	}
 	r.dropExpected()

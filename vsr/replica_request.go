@@ -20,7 +20,11 @@ const (
 // OnMessage handles one frame from the bus: checksums, size and cluster have
 // been verified, nothing else. The caller keeps its reference.
 func (r *Replica) OnMessage(message *buffer.Buffer) {
-	if r.status == statusOpening || r.status == statusReplay {
+	switch r.status {
+	case statusOpening, statusReplay:
+		return
+	case statusSyncing:
+		r.onMessageSyncing(message)
 		return
 	}
 	switch wire.CommandOf(message.Bytes) {

@@ -14,6 +14,12 @@ func (r *Replica) Tick() {
 	g := &r.group
 	g.ticks++
 	beat := g.ticks%beatTicks == 0
+	if r.status == statusSyncing {
+		if beat && g.receiver != nil {
+			g.receiver.Again()
+		}
+		return
+	}
 	switch {
 	case r.leads():
 		if beat && !r.abdicates() {
@@ -77,6 +83,14 @@ func (r *Replica) onPeer(message *buffer.Buffer) {
 		h.Replica == r.root.Replica || h.Replica >= r.root.ReplicaCount {
 		return
 	}
+	switch h.Command { // in any view
+	case wire.CommandGetBlocks:
+		r.onGetBlock(&h)
+		return
+	case wire.CommandBlock:
+		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
+		return
+	}
 	headers, err := wire.DecodeHeaders(message.Bytes[wire.HeaderSize:], nil)
 	if err != nil {
 		return
@@ -84,7 +98,7 @@ func (r *Replica) onPeer(message *buffer.Buffer) {
 	if View(h.View) > r.view {
 		r.enterView(View(h.View))
 	}
-	switch h.Command { // in any view
+	switch h.Command {
 	case wire.CommandGetHeaders:
 		r.onGetHeaders(&h)
 		return

@@ -194,11 +194,10 @@ func (r *Replica) readyToLead() bool {
 		return false
 	}
 	next := r.commitMin + 1
-	if r.pipeline.count > 0 {
-		if r.pipeline.first != next {
-			r.pipeline.clear()
-		}
-		next = max(next, r.pipeline.first+Op(r.pipeline.count))
+	if p := &r.pipeline; p.count > 0 && p.first == next {
+		next += Op(p.count)
+	} else {
+		p.clear()
 	}
 	if next > r.head.op {
 		return true

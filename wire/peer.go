@@ -12,7 +12,7 @@ import (
 // the senders.
 //
 //	offset  size  field
-//	   128    16  checksum_of, of the prepare that op names
+//	   128    16  checksum_of, of the prepare or the block that op names
 //	   144    16  checkpoint, the id of the author's checkpoint
 //	   160     8  op
 //	   168     8  commit, an op known to be committed
@@ -22,7 +22,9 @@ import (
 //	   196     4  target, a view
 //	   200    56  reserved
 //
-// The body of join_view, view and headers is prepares' headers in the order of
+// The body of block is a block of the grid as it is on the disk, without what
+// fills its last sector, or, if op is 0, a checkpoint; there is none if the
+// receiver has the right block. The body of join_view, view and headers is prepares' headers in the order of
 // their ops, at most HeadersMax, each whole or, if it is not known, zero. The
 // others have no body. View is the author's, durable there.
 type Peer struct {
@@ -44,7 +46,7 @@ const HeadersMax = 64
 func (c Command) IsPeer() bool {
 	switch c {
 	case CommandPrepareOK, CommandCommit, CommandExitView, CommandJoinView, CommandGetView, CommandView,
-		CommandGetHeaders, CommandHeaders, CommandGetPrepare:
+		CommandGetHeaders, CommandHeaders, CommandGetPrepare, CommandGetBlocks, CommandBlock:
 		return true
 	}
 	return false
@@ -98,6 +100,8 @@ func (h *Peer) Validate() error {
 		return h.invalid("command", "is not one between replicas")
 	case h.Replica >= ReplicasMax:
 		return h.invalid("replica", "is no index of a replica")
+	case h.Command == CommandBlock:
+		return nil
 	case h.Size != HeaderSize && !hasHeaders:
 		return h.invalid("size", "is not that of a header")
 	case h.Size%HeaderSize != 0 || h.Size > (1+HeadersMax)*HeaderSize:
