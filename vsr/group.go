@@ -25,6 +25,9 @@ const (
 	abdicateTicks = 200
 )
 
+// forwardMax bounds the requests that a backup passes on in a tick.
+const forwardMax = 32
+
 // stashMax bounds the prepares that a replica holds beyond its head, and those
 // it knows the checksums of.
 const stashMax = 32
@@ -32,6 +35,9 @@ const stashMax = 32
 // group is a replica's part in a cluster of more than one.
 type group struct {
 	ticks uint64
+	// forwarded counts the requests passed on to the primary in this tick: a
+	// circle of replicas in different views must not pass them on for ever.
+	forwarded int
 	// heard is when the primary was heard of last, or the view was entered.
 	heard    uint64
 	patience uint64

@@ -163,8 +163,11 @@ func (r *Replica) onHeaders(h *wire.Peer, headers []wire.Prepare) {
 		}
 		return
 	}
-	r.group.headersAsked = 0
+	before, cut := r.head.op+Op(len(r.group.expected)), r.group.cut.set
 	r.learn(headers)
+	if before != r.head.op+Op(len(r.group.expected)) || cut != r.group.cut.set {
+		r.group.headersAsked = 0 // an answer that comes twice does not ask twice
+	}
 	r.askForMissing()
 }
 

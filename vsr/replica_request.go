@@ -46,7 +46,8 @@ func (r *Replica) onRequest(message *buffer.Buffer) {
 		return
 	}
 	if !r.leads() {
-		if r.status == statusNormal {
+		if r.status == statusNormal && r.group.forwarded < forwardMax {
+			r.group.forwarded++
 			r.options.Peers.SendToReplica(r.primaryOf(r.view), message)
 		}
 		return

@@ -13,6 +13,7 @@ func (r *Replica) Tick() {
 	}
 	g := &r.group
 	g.ticks++
+	g.forwarded = 0
 	beat := g.ticks%beatTicks == 0
 	if r.status == statusSyncing {
 		if beat && g.receiver != nil {
