@@ -22,7 +22,7 @@ import (
 // rigLayout is so small that a checkpoint comes after five prepares or so, that both
 // rings are lapped several times, and that the journal fills up now and then.
 var rigLayout = vsr.Layout{
-	JournalSlots: 32, JournalRingSize: 64 << 10, BlockSize: 4096, SessionsMax: rigCallers, RequestSizeMax: 12 << 10,
+	JournalSlots: 32, JournalRingSize: 64 << 10, BlockSize: 4096, SessionsMax: rigCallers, RequestSizeMax: 4352,
 }
 
 const (

@@ -21,19 +21,49 @@ import (
 const (
 	scriptSeed     = 8
 	scriptRequests = 60
+	bulkTransfers  = 30
 )
 
-// newScript returns requests that a client may send.
+// newScript returns requests that a client may send: of all kinds, and after every
+// second one many transfers at once, so that trees have something to merge.
 func newScript() []gen.Request {
 	var script []gen.Request
-	shapes := model.New()
+	shapes, random := model.New(), rand.New(rand.NewPCG(scriptSeed, 5))
 	for _, request := range gen.Record(scriptSeed, rigStart, scriptRequests, model.New()) {
 		_, known, valid := shapes.Check(byte(request.Operation), request.Body, int(rigLayout.RequestSizeMax)-wire.HeaderSize)
-		if known && valid {
-			script = append(script, request)
+		if !known || !valid {
+			continue
+		}
+		script = append(script, request)
+		if len(script)%3 == 1 {
+			script = append(script, newBulk(random, request.Now, len(script) == 2))
 		}
 	}
 	return script
+}
+
+// newBulk returns a request to create many transfers between two accounts of their
+// own, or, as the first of its kind, these accounts.
+func newBulk(random *rand.Rand, now uint64, first bool) gen.Request {
+	number := func(n uint64) ledger.Uint128 { return ledger.Uint128{Lo: n, Hi: 7} }
+	var body []byte
+	if first {
+		for id := range uint64(2) {
+			body = (&ledger.Account{ID: number(id), Ledger: 1, Code: 1}).Append(body)
+		}
+		return gen.Request{Now: now, Operation: ledger.OperationCreateAccountsUnbatched, Body: body}
+	}
+	for range bulkTransfers {
+		transfer := ledger.Transfer{
+			ID: number(random.Uint64()), DebitAccountID: number(0), CreditAccountID: number(1),
+			Amount: number(0), UserData64: random.Uint64N(4), Ledger: 1, Code: 1,
+		}
+		if random.IntN(4) == 0 {
+			transfer.Flags, transfer.Timeout = ledger.TransferPending, 1+random.Uint32N(2)
+		}
+		body = transfer.Append(body)
+	}
+	return gen.Request{Now: now, Operation: ledger.OperationCreateTransfersUnbatched, Body: body}
 }
 
 // tally counts what became of the cases of one test.
@@ -213,7 +243,7 @@ func (n *tally) recover(r *rig) {
 func (r *rig) verify() *node.Report {
 	defer r.guard()
 	report, err := node.Verify(node.InspectOptions{
-		Storage: r.disk, FileSize: r.fileSize,
+		Storage: r.disk, FileSize: r.fileSize, Tiny: true,
 		Pump: func() error {
 			if !r.disk.Step() {
 				return errors.New("nothing is under way")

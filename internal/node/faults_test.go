@@ -120,7 +120,7 @@ func TestFaultOfReads(t *testing.T) {
 func TestFaultOfLies(t *testing.T) {
 	script, steps := baseline(t)
 	n := tally{t: t}
-	for _, at := range some(len(steps), 40, all) {
+	for _, at := range some(len(steps), 25, all) {
 		s := &steps[at]
 		if s.kind != blockio.Write {
 			continue
