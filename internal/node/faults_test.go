@@ -37,7 +37,7 @@ func TestFaultOfWrites(t *testing.T) {
 				if r.open() && r.serve() {
 					r.fail("the replica goes on")
 				}
-				n.stopped(r, steps[at].offset)
+				n.stopped(r, steps[at].place())
 				end(r)
 				n.recover(r)
 				n.check(r, "step %d (%+v) effect %d", at, steps[at], effect)
@@ -103,7 +103,7 @@ func TestFaultOfReads(t *testing.T) {
 			r := newRig(1, script)
 			r.strike(at, faultdisk.Fault{Effect: effect, Elsewhere: s.elsewhere(at)})
 			if !r.open() || !r.serve() {
-				n.stopped(r, s.offset)
+				n.stopped(r, s.place())
 			}
 			r.powerCut()
 			n.recover(r)
@@ -131,7 +131,7 @@ func TestFaultOfLies(t *testing.T) {
 				r.strike(at, faultdisk.Fault{Effect: effect, Elsewhere: s.elsewhere(at)})
 				r.patience = patience
 				r.hasty = patience == 1
-				n.live(r, s.offset, s.elsewhere(at))
+				n.live(r, s.place(), s.misplaced(at))
 				n.check(r, "step %d (%+v) effect %d, patience %d", at, *s, effect, patience)
 			}
 		}
@@ -157,7 +157,7 @@ func TestFaultOfRestarts(t *testing.T) {
 				r := before.fork(1)
 				r.strike(at, faultdisk.Fault{Effect: effect})
 				if !r.open() || !r.serve() {
-					n.stopped(r, s.offset)
+					n.stopped(r, s.place())
 				} else if s.kind != blockio.Read {
 					r.fail("the replica goes on")
 				}

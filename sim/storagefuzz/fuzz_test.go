@@ -17,13 +17,16 @@ import (
 var (
 	firstSeed = flag.Uint64("storage.seed", 1, "first seed; 0 for one by the clock")
 	seeds     = flag.Int("storage.seeds", 5, "how many seeds each test tries")
-	requests  = flag.Int("storage.requests", 300, "requests for each seed")
+	requests  = flag.Int("storage.requests", 200, "requests for each seed")
 	shorten   = flag.Bool("storage.shrink", false, "look for the shortest list of requests that fails")
 )
 
 // bodySizeMax is the largest body of a request, in bytes: 31 events and a trailer.
 // That is what a tiny forest is made for.
-const bodySizeMax = 32 * ledger.TransferSize
+const (
+	bodySizeMax   = 32 * ledger.TransferSize
+	bulkTransfers = 31
+)
 
 // each calls test with the requests of each seed, and tells how to do it again.
 func each(t *testing.T, test func(seed uint64, requests []gen.Request) (totals, error)) {
@@ -40,6 +43,7 @@ func each(t *testing.T, test func(seed uint64, requests []gen.Request) (totals, 
 		list := slices.DeleteFunc(gen.Record(seed, start, *requests, model.New()), func(r gen.Request) bool {
 			return len(r.Body) > bodySizeMax
 		})
+		list = gen.WithBulk(list, seed, bulkTransfers)
 		run := func(list []gen.Request) (done totals, err error) {
 			defer func() { // so that a panic shrinks like any other failure
 				if reason := recover(); reason != nil {
