@@ -139,7 +139,9 @@ func (s *step) place() place { return place{s.offset, int64(s.size)} }
 func (s *step) misplaced(seed int) place { return place{s.elsewhere(seed), int64(s.size)} }
 
 // overlaps reports whether p has a byte of the size bytes from offset on.
-func (p place) overlaps(offset, size int64) bool { return p.offset < offset+size && offset < p.offset+p.size }
+func (p place) overlaps(offset, size int64) bool {
+	return p.offset < offset+size && offset < p.offset+p.size
+}
 
 // stopped judges the error by which a replica has stopped after a fault at one
 // of the places.
