@@ -43,6 +43,7 @@ type rig struct {
 	fileSize int64
 	now      uint64
 	replica  *vsr.Replica
+	view     vsr.View // of the last process that served
 	judge    *judge
 	pool     buffer.Pool
 	random   *rand.Rand
@@ -99,7 +100,7 @@ func newRig(seed uint64, script []gen.Request) *rig {
 func (r *rig) fork(seed uint64) *rig {
 	fork := &rig{
 		script: r.script, next: r.next, history: r.history.clone(), fileSize: r.fileSize, space: r.space,
-		now: r.now, callers: r.callers, patience: -1, random: rand.New(rand.NewPCG(seed, 4)),
+		view: r.view, now: r.now, callers: r.callers, patience: -1, random: rand.New(rand.NewPCG(seed, 4)),
 	}
 	fork.disk = faultdisk.New(rand.New(rand.NewPCG(seed, 2)))
 	fork.disk.Poke(0, r.disk.Peek(0, int(r.fileSize)))
@@ -193,6 +194,10 @@ func (r *rig) open() bool {
 	}
 	if opened && r.alive() {
 		r.judge.opened()
+		if r.replica.View() <= r.view {
+			r.fail("serves in view %d, which was there before: %d", r.replica.View(), r.view)
+		}
+		r.view = r.replica.View()
 	}
 	return r.alive()
 }
