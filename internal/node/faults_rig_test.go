@@ -180,7 +180,7 @@ func (r *rig) open() bool {
 	r.crashed, r.judge, r.jobs, r.full = false, nil, nil, nil
 	r.replica = node.New(node.Options{
 		Storage: r, Bus: r, Clock: r, Pool: &r.pool, Workers: r,
-		FileSize: r.fileSize, GridCacheSize: grid.CacheSizeMin, CacheAccounts: 1, Tiny: true,
+		FileSize: r.fileSize, GridCacheSize: grid.CacheSizeMin, CacheAccounts: 1,
 		Watch: func(inner vsr.StateMachine) vsr.StateMachine {
 			r.judge = &judge{StateMachine: inner, rig: r, next: -1}
 			return r.judge

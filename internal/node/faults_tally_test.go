@@ -226,7 +226,7 @@ func (n *tally) recover(r *rig) {
 func (r *rig) verify() *node.Report {
 	defer r.guard()
 	report, err := node.Verify(node.InspectOptions{
-		Storage: r.disk, FileSize: r.fileSize, Tiny: true,
+		Storage: r.disk, FileSize: r.fileSize,
 		Pump: func() error {
 			if !r.disk.Step() {
 				return errors.New("nothing is under way")

@@ -23,7 +23,7 @@ const (
 	inspectCacheSize = 64 << 20
 )
 
-// InspectOptions say what to inspect. All but Tiny and Progress must be set.
+// InspectOptions say what to inspect. All but Progress must be set.
 type InspectOptions struct {
 	// Storage is the data file, which nothing else writes meanwhile. It is
 	// given reads only.
@@ -33,8 +33,6 @@ type InspectOptions struct {
 	// Pump waits for at least one request that was submitted to Storage and
 	// calls its Done. Its error ends the inspection.
 	Pump func() error
-	// Tiny is as in Options.
-	Tiny bool
 	// Progress, unless nil, is told from time to time by Verify how many bytes
 	// were verified, and of how many, which is the same in all calls.
 	Progress func(done, total int64)
@@ -263,7 +261,7 @@ func (i *inspection) verifyLedger() error {
 	checkpoint := &i.report.Root.Checkpoint
 	var damage error
 	end := func() {}
-	ledger := forest.New(i.grid, &i.workers, forest.Options{Tiny: i.options.Tiny, Fault: func(err error) { damage = err; end() }})
+	ledger := forest.New(i.grid, &i.workers, forest.Options{Fault: func(err error) { damage = err; end() }})
 	i.storage.reads = func(bytes int) { i.progress(min(int64(bytes), i.total-i.done)) }
 	open := func(done func(error)) { ledger.Open(checkpoint.Root[:checkpoint.RootSize], done) }
 	for _, check := range []func(done func(error)){open, ledger.Verify} {

@@ -22,7 +22,7 @@ var (
 )
 
 // bodySizeMax is the largest body of a request, in bytes: 31 events and a trailer.
-// That is what a tiny forest is made for.
+// Few are larger, and the model takes its time for those.
 const (
 	bodySizeMax   = 32 * ledger.TransferSize
 	bulkTransfers = 31
