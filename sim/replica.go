@@ -15,7 +15,6 @@ import (
 
 // Times of a process.
 const (
-	tickEvery     = 10 * time.Millisecond // as internal/server
 	stepDelayMax  = 20 * time.Microsecond // what arrives in between is handled together
 	openTimeout   = 5 * time.Minute
 	downMax       = 2 * time.Second
@@ -285,9 +284,9 @@ func (p *process) step() {
 	}
 }
 
-// tick lets the node look at the clock now and then.
+// tick lets time pass for the node.
 func (p *process) tick() {
-	p.replica.sim.scheduler.after(tickEvery, func() {
+	p.replica.sim.scheduler.after(vsr.TickInterval, func() {
 		if !p.dead {
 			if p.opened && !p.checking {
 				p.node.Tick()

@@ -7,9 +7,6 @@ import (
 	"github.com/ledgerd/ledgerd/wire"
 )
 
-// TickMilliseconds is how often the owner calls Tick.
-const TickMilliseconds = 10
-
 // Times, in ticks.
 const (
 	// beatTicks is how often the primary says that it is there, and how often
@@ -135,6 +132,7 @@ func (r *Replica) openInCluster() {
 	default:
 		r.status = statusRecovering
 	}
+	r.startScrub()
 	if done := r.opened; done != nil {
 		r.opened = nil
 		done(nil)

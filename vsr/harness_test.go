@@ -47,8 +47,8 @@ func newHarness(t *testing.T, layout vsr.Layout) *harness {
 	return h
 }
 
-// open starts a replica on the disk as it is.
-func (h *harness) open() error {
+// prepareReplica makes a replica for the disk as it is.
+func (h *harness) prepareReplica() {
 	h.sent = map[u128.Uint128][][]byte{}
 	h.replica = vsr.New(vsr.Options{
 		Storage: h.disk, Bus: h, Clock: h, Pool: &h.pool,
@@ -57,6 +57,11 @@ func (h *harness) open() error {
 		ReleaseClientMin: wire.ReleaseMin,
 		FileSize:         h.fileSize,
 	})
+}
+
+// open starts a replica on the disk as it is.
+func (h *harness) open() error {
+	h.prepareReplica()
 	opened, result := false, error(nil)
 	h.replica.Open(func(err error) { opened, result = true, err })
 	h.run()

@@ -60,3 +60,49 @@ func TestPrefetchFollowsTheCommitBefore(t *testing.T) {
 		t.Error("wrong replies")
 	}
 }
+
+// While a prefetch waits for the disk, requests are ordered and journalled as far
+// as the pipeline goes, a pulse may be asked for, and the replica does not ask to
+// be called at once.
+func TestOrderGoesOnDuringPrefetch(t *testing.T) {
+	layout := smallLayout()
+	layout.SessionsMax = 16
+	h := newHarness(t, layout)
+	slow := &slowStore{}
+	h.newMachine = func(g *grid.Grid, fault func(error)) vsr.StateMachine {
+		slow.StateMachine = newStore(g, fault)
+		return slow
+	}
+	if err := h.open(); err != nil {
+		t.Fatal(err)
+	}
+	var users []*user
+	for id := range uint64(10) {
+		users = append(users, h.newUser(id+1))
+	}
+	start, submitted := h.replica.CommitMin(), h.disk.Submitted()
+	for _, u := range users { // each alone, and so in a prepare of its own
+		u.send(wire.Operation(opSet), text("k=1"))
+		h.run()
+	}
+	if journalled := (h.disk.Submitted() - submitted) / 2; journalled != 8 { // a record and a witness each
+		t.Errorf("%d prepares are journalled while the first is prefetched, want the pipeline's 8", journalled)
+	}
+	if len(slow.calls) != 1 || h.replica.CommitMin() != start {
+		t.Errorf("calls %q, commits up to %v from %v", slow.calls, h.replica.CommitMin(), start)
+	}
+	for range 3 {
+		if h.replica.Step() {
+			t.Fatal("the replica has nothing to do, and says that it has")
+		}
+	}
+	for range users {
+		slow.done()
+		h.run()
+	}
+	for i, u := range users {
+		if u.take() != "1" {
+			t.Errorf("user %d has another reply", i)
+		}
+	}
+}

@@ -68,7 +68,7 @@ func (o *Options) expect(root *superblock.State) error {
 // its methods, and no other.
 //
 // The owner calls Open once, then OnMessage for each message, Tick every
-// TickMilliseconds, lets the Storage call back, and calls Step after whatever
+// TickInterval, lets the Storage call back, and calls Step after whatever
 // happened. After each of these it looks at Err: a replica that has failed must
 // not go on.
 type Replica struct {
@@ -120,6 +120,8 @@ type Replica struct {
 	replayEnd Op
 	// group is the replica's part in a cluster of more than one.
 	group group
+	// scrub looks for rot, from the moment that the replica serves.
+	scrub scrub
 	// sync is the one Sync in flight during a checkpoint.
 	sync blockio.Request
 	// scratch takes the body of a reply until its size is known.

@@ -55,7 +55,7 @@ func (r *Replica) openCheckpoint() {
 		ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize),
 		CacheSize: r.options.GridCacheSize, Fault: r.fail,
 	})
-	r.machine = r.options.NewStateMachine(r.grid, r.machineFault)
+	r.machine = r.options.NewStateMachine(r.grid, r.damaged)
 	r.grid.Open(checkpoint.Grid, r.orFail("read the free set", func() {
 		root := checkpoint.Root[:checkpoint.RootSize]
 		r.machine.Open(root, r.orFail("read the state of the checkpoint", r.openSessions))
@@ -72,12 +72,6 @@ func (r *Replica) orFail(what string, next func()) func(error) {
 		}
 		next()
 	}
-}
-
-// machineFault stops the replica because the state machine cannot read its
-// state. A block that is damaged has no copy elsewhere.
-func (r *Replica) machineFault(err error) {
-	r.fail(fmt.Errorf("read the state: %w", r.explain(err)))
 }
 
 // explain says of a block that lies behind the end of the data file that the
@@ -167,6 +161,7 @@ func (r *Replica) openView() {
 	}, func() {
 		r.view = View(r.root.View)
 		r.status = statusNormal
+		r.startScrub()
 		done := r.opened
 		r.opened = nil
 		done(nil)

@@ -1,131 +1,75 @@
 package vsr
 
 import (
-	"github.com/ledgerd/ledgerd/internal/buffer"
-	"github.com/ledgerd/ledgerd/wire"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ledgerd/ledgerd/vsr/grid"
 )
 
-// Tick says that TickMilliseconds have passed. In a cluster of one it does
-// nothing.
+// TickInterval is the time between two calls of Tick.
+const TickInterval = 10 * time.Millisecond
+
+const (
+	// scrubTicks is after how many ticks the next block is looked at: 2.5 MB a
+	// second of blocks of the default size, which no disk feels.
+	scrubTicks = 10
+	// tourTicks is after how many ticks at least a tour follows the one before:
+	// an hour. A large file takes longer.
+	tourTicks = 360_000
+)
+
+// Tick lets time pass. The owner calls it every TickInterval, and Step after it.
+// Ticks that are late or left out slow down what they pace, and nothing else.
 func (r *Replica) Tick() {
-	if r.err != nil || r.status == statusOpening || r.alone() {
+	if r.err != nil || r.status == statusOpening {
 		return
 	}
-	g := &r.group
-	g.ticks++
-	g.forwarded = 0
-	beat := g.ticks%beatTicks == 0
-	if r.status == statusSyncing {
-		if beat && g.receiver != nil {
-			g.receiver.Again()
-		}
-		return
+	if !r.alone() {
+		r.tickGroup()
 	}
+	if r.status == statusNormal && r.err == nil {
+		r.scrub.tick()
+	}
+}
+
+// scrub tours the blocks of the grid, all the time, so that rot is found while
+// there is a backup to restore, and not years later when somebody asks for the
+// record. It only reads: its timing never reaches the state.
+type scrub struct {
+	scrubber *grid.Scrubber
+	// ticks counts those since the tour began; ended says that it has ended.
+	ticks int
+	ended bool
+}
+
+func (s *scrub) tick() {
+	s.ticks++
 	switch {
-	case r.leads():
-		if beat && !r.abdicates() {
-			r.sendCommit()
-		}
-	case r.status == statusViewChange:
-		if beat {
-			r.sendJoin()
-		}
-		if g.ticks-g.heard > 2*g.patience && beat {
-			r.suspect()
-		}
-	default:
-		if beat && r.status == statusRecovering {
-			r.tell(r.primaryOf(r.view), wire.CommandGetView, wire.Peer{}, nil)
-		}
-		if g.ticks-g.heard > g.patience && beat {
-			r.suspect()
-		}
-	}
-	if beat {
-		r.askForMissing()
-		r.askForFaulty()
-	}
-	if r.status == statusNormal && g.ticks-g.normalSince > calmTicks {
-		g.normalSince, g.patience = g.ticks, max(g.patience/2, patienceMin)
+	case s.ended && s.ticks >= tourTicks:
+		s.ticks, s.ended = 0, false
+	case !s.ended && s.ticks%scrubTicks == 0:
+		s.ended = s.scrubber.Tick()
 	}
 }
 
-// suspect says that the primary should go. It binds nobody: the replica stays
-// where it is until a quorum wants to leave.
-func (r *Replica) suspect() {
-	if r.group.updating {
-		return
-	}
-	target := r.group.entering + 1
-	r.tellAll(wire.CommandExitView, wire.Peer{Target: uint32(target)}, nil)
-	r.countExit(r.root.Replica, target)
-}
-
-// countExit notes what a replica wants, and leaves the view when a quorum wants
-// to.
-func (r *Replica) countExit(replica uint8, target View) {
-	g := &r.group
-	g.exits[replica] = exit{target: target, at: g.ticks}
-	count := 0
-	for i := range r.root.ReplicaCount {
-		if e := &g.exits[i]; e.target == g.entering+1 && e.at+patienceMin >= g.ticks {
-			count++
+// startScrub begins the first tour. Until a block can be fetched from elsewhere,
+// one that is damaged stops the replica: it must not serve on a file that it
+// knows to be broken.
+func (r *Replica) startScrub() {
+	r.scrub.scrubber = r.grid.NewScrubber(grid.Whole, 1, func(_ grid.BlockInfo, err error) {
+		if err != nil {
+			r.damaged(err)
 		}
-	}
-	if count >= quorumViewChange(r.root.ReplicaCount) {
-		r.enterView(g.entering + 1)
-	}
+	})
 }
 
-// onPeer handles all messages of other replicas but prepares.
-func (r *Replica) onPeer(message *buffer.Buffer) {
-	var h wire.Peer
-	if r.alone() || !wire.CommandOf(message.Bytes).IsPeer() || h.Decode(message.Bytes) != nil ||
-		h.Replica == r.root.Replica || h.Replica >= r.root.ReplicaCount {
-		return
+// damaged stops the replica because what it needs of the grid cannot be read as
+// it was written.
+func (r *Replica) damaged(err error) {
+	if errors.Is(err, grid.ErrCorrupt) {
+		err = fmt.Errorf("%w; what this block holds is lost, as this file has no other copy of it", r.explain(err))
 	}
-	switch h.Command { // in any view
-	case wire.CommandGetBlocks:
-		r.onGetBlock(&h)
-		return
-	case wire.CommandBlock:
-		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
-		return
-	}
-	headers, err := wire.DecodeHeaders(message.Bytes[wire.HeaderSize:], nil)
-	if err != nil {
-		return
-	}
-	if View(h.View) > r.view {
-		r.enterView(View(h.View))
-	}
-	switch h.Command {
-	case wire.CommandGetHeaders:
-		r.onGetHeaders(&h)
-		return
-	case wire.CommandGetPrepare:
-		r.onGetPrepare(&h)
-		return
-	}
-	if View(h.View) != r.view || r.group.entering != r.view {
-		return
-	}
-	ofPrimary := h.Replica == r.primaryOf(r.view)
-	switch {
-	case h.Command == wire.CommandExitView:
-		r.countExit(h.Replica, View(h.Target))
-	case h.Command == wire.CommandHeaders:
-		r.onHeaders(&h, headers)
-	case h.Command == wire.CommandPrepareOK && r.leads():
-		r.onPrepareOK(&h)
-	case h.Command == wire.CommandJoinView && r.isPrimary():
-		r.onJoinView(&h, headers)
-	case h.Command == wire.CommandGetView && r.leads():
-		r.sendView(h.Replica)
-	case h.Command == wire.CommandView && ofPrimary:
-		r.onView(&h, headers)
-	case h.Command == wire.CommandCommit && ofPrimary:
-		r.onCommit(&h)
-	}
-	r.appendStashed()
+	r.fail(err)
 }

@@ -104,6 +104,7 @@ func openInspected(ctx context.Context, path string) (*inspectedFile, error) {
 	var err error
 	f.disk, err = disk.Open(path, disk.Options{
 		Complete:      func(r *blockio.Request) { f.completed <- r },
+		ReadOnly:      true,
 		AllowBuffered: true,
 		Logger:        slog.New(slog.DiscardHandler),
 	})

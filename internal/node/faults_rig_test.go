@@ -19,15 +19,18 @@ import (
 	"github.com/ledgerd/ledgerd/wire"
 )
 
-// rigLayout is so small that a checkpoint comes after six or seven prepares, and
-// that both rings are lapped several times.
+// rigLayout is so small that a checkpoint comes after five prepares or so, that both
+// rings are lapped several times, and that the journal fills up now and then.
 var rigLayout = vsr.Layout{
-	JournalSlots: 32, JournalRingSize: 80 << 10, BlockSize: 4096, SessionsMax: 4, RequestSizeMax: 12 << 10,
+	JournalSlots: 32, JournalRingSize: 48 << 10, BlockSize: 4096, SessionsMax: rigCallers, RequestSizeMax: 4352,
 }
 
 const (
-	rigCallers = 3
+	rigCallers = 6
 	rigStart   = 1_700_000_000_000_000_000 // ns
+	// restMax is after how many steps a replica that was asked for nothing more
+	// should have come to rest.
+	restMax = 1_000_000
 )
 
 // errFull is what the storage says when the file cannot grow.
@@ -40,6 +43,7 @@ type rig struct {
 	fileSize int64
 	now      uint64
 	replica  *vsr.Replica
+	view     vsr.View // of the last process that served
 	judge    *judge
 	pool     buffer.Pool
 	random   *rand.Rand
@@ -57,9 +61,10 @@ type rig struct {
 	// crashed says that the process has come to a sudden end.
 	crashed bool
 	// struck says that a fault has happened; if patience is not negative, serve
-	// ends quietly after so many more requests of the script.
-	struck   bool
-	patience int
+	// ends quietly after so many more requests of the script. If hasty, the
+	// process crashes with the next answer.
+	struck, hasty bool
+	patience      int
 	// wrong is the first thing that must never be: a wrong answer, a lost one,
 	// a panic.
 	wrong error
@@ -95,7 +100,7 @@ func newRig(seed uint64, script []gen.Request) *rig {
 func (r *rig) fork(seed uint64) *rig {
 	fork := &rig{
 		script: r.script, next: r.next, history: r.history.clone(), fileSize: r.fileSize, space: r.space,
-		now: r.now, callers: r.callers, patience: -1, random: rand.New(rand.NewPCG(seed, 4)),
+		view: r.view, now: r.now, callers: r.callers, patience: -1, random: rand.New(rand.NewPCG(seed, 4)),
 	}
 	fork.disk = faultdisk.New(rand.New(rand.NewPCG(seed, 2)))
 	fork.disk.Poke(0, r.disk.Peek(0, int(r.fileSize)))
@@ -162,7 +167,10 @@ func (r *rig) guard() {
 // has ended.
 func (r *rig) settle() {
 	defer r.guard()
-	for r.alive() && (r.replica.Step() || r.work()) {
+	for n := 0; r.alive() && (r.replica.Step() || r.work()); n++ {
+		if n > restMax {
+			r.fail("nobody comes to rest")
+		}
 	}
 }
 
@@ -172,7 +180,7 @@ func (r *rig) open() bool {
 	r.crashed, r.judge, r.jobs, r.full = false, nil, nil, nil
 	r.replica = node.New(node.Options{
 		Storage: r, Bus: r, Clock: r, Pool: &r.pool, Workers: r,
-		FileSize: r.fileSize, GridCacheSize: grid.CacheSizeMin, CacheAccounts: 1, Tiny: true,
+		FileSize: r.fileSize, GridCacheSize: grid.CacheSizeMin, CacheAccounts: 1,
 		Watch: func(inner vsr.StateMachine) vsr.StateMachine {
 			r.judge = &judge{StateMachine: inner, rig: r, next: -1}
 			return r.judge
@@ -186,6 +194,10 @@ func (r *rig) open() bool {
 	}
 	if opened && r.alive() {
 		r.judge.opened()
+		if r.replica.View() <= r.view {
+			r.fail("serves in view %d, which was there before: %d", r.replica.View(), r.view)
+		}
+		r.view = r.replica.View()
 	}
 	return r.alive()
 }
@@ -203,28 +215,54 @@ func (r *rig) serve() bool {
 			r.callers[i].register()
 		}
 	}
-	if !r.send(rigCallers) || !r.audit() {
-		return false
-	}
-	for r.next < len(r.script) {
-		first := &r.script[r.next]
-		count := min(1+int(first.Now%rigCallers), len(r.script)-r.next)
-		for i := range count {
-			request := &r.script[r.next]
-			r.now = max(r.now, request.Now)
-			r.callers[i].ask(request.Operation, request.Body)
-			r.next++
-		}
-		if !r.send(count) {
-			return false
-		}
-		if r.struck && r.patience >= 0 {
-			if r.patience -= count; r.patience < 0 {
-				return false
+	return r.send(rigCallers) && r.audit() && r.play() && r.audit()
+}
+
+// play lets callers send requests of the script while the replica is at work, each
+// when it has the answer to the one before.
+func (r *rig) play() bool {
+	defer r.guard()
+	for r.alive() {
+		c := r.idle()
+		ready := c != nil && r.next < len(r.script) && !(r.struck && r.patience == 0)
+		switch {
+		case ready && r.random.IntN(8) == 0:
+			r.ask(c)
+		case r.replica.Step() || r.work():
+		case ready:
+			r.ask(c)
+		default:
+			for i := range r.callers {
+				if r.alive() && !r.callers[i].answered {
+					r.fail("caller %d waits for ever", i)
+				}
 			}
+			return r.alive() && r.next == len(r.script)
 		}
 	}
-	return r.audit()
+	return false
+}
+
+// idle returns a caller that waits for nothing, or nil.
+func (r *rig) idle() *caller {
+	for i := range r.callers {
+		if r.callers[i].answered {
+			return &r.callers[i]
+		}
+	}
+	return nil
+}
+
+// ask lets a caller send the next request of the script.
+func (r *rig) ask(c *caller) {
+	request := &r.script[r.next]
+	r.next++
+	if r.struck && r.patience > 0 {
+		r.patience--
+	}
+	r.now = max(r.now, request.Now)
+	c.ask(request.Operation, request.Body)
+	r.deliver(c.frame)
 }
 
 // send sends the latest requests of the first count callers, and waits for the
@@ -251,15 +289,52 @@ func (r *rig) deliver(frame []byte) {
 	message.Release()
 }
 
-// audit asks for all accounts, transfers and events. The judge compares.
+// audit asks for all accounts, and for transfers and events from some time on, or
+// before it. The judge compares.
 func (r *rig) audit() bool {
-	query, events := make([]byte, ledger.QueryFilterSize), make([]byte, ledger.ChangeEventsFilterSize)
-	(&ledger.QueryFilter{Limit: 8000}).Encode(query)
-	(&ledger.ChangeEventsFilter{Limit: 2500}).Encode(events)
-	r.callers[0].ask(ledger.OperationQueryAccountsUnbatched, query)
-	r.callers[1].ask(ledger.OperationQueryTransfersUnbatched, query)
-	r.callers[2].ask(ledger.OperationGetChangeEvents, events)
-	return r.send(rigCallers)
+	from, reversed := uint64(0), ledger.QueryFilterFlags(0)
+	if n := len(r.history.commits); n > 0 {
+		from = r.history.commits[r.random.IntN(n)].timestamp
+	}
+	if r.random.IntN(2) == 0 {
+		reversed = ledger.QueryFilterReversed
+	}
+	r.callers[0].ask(query(ledger.OperationQueryAccountsUnbatched, ledger.QueryFilter{Limit: 1000}))
+	r.callers[1].ask(query(ledger.OperationQueryTransfersUnbatched,
+		ledger.QueryFilter{TimestampMin: from, Limit: 200, Flags: reversed}))
+	r.callers[2].ask(changes(from, 100))
+	return r.send(3)
+}
+
+// readAll asks for all transfers and all events, page by page.
+func (r *rig) readAll() bool {
+	const page = 500
+	for from := uint64(1); ; {
+		r.callers[0].ask(query(ledger.OperationQueryTransfersUnbatched, ledger.QueryFilter{TimestampMin: from, Limit: page}))
+		r.callers[1].ask(changes(from, page))
+		if !r.send(2) {
+			return false
+		}
+		body := r.callers[1].body
+		if len(body) < page*ledger.ChangeEventSize {
+			return true
+		}
+		var last ledger.ChangeEvent
+		last.Decode(body[len(body)-ledger.ChangeEventSize:])
+		from = last.Timestamp + 1
+	}
+}
+
+func query(operation ledger.Operation, filter ledger.QueryFilter) (ledger.Operation, []byte) {
+	body := make([]byte, ledger.QueryFilterSize)
+	filter.Encode(body)
+	return operation, body
+}
+
+func changes(from uint64, limit uint32) (ledger.Operation, []byte) {
+	body := make([]byte, ledger.ChangeEventsFilterSize)
+	(&ledger.ChangeEventsFilter{TimestampMin: from, Limit: limit}).Encode(body)
+	return ledger.OperationGetChangeEvents, body
 }
 
 func (c *caller) register() {
@@ -329,6 +404,7 @@ func (r *rig) receive(c *caller, reply wire.Reply, body []byte) error {
 		}
 	}
 	c.answered, c.heard = true, true
+	r.crashed = r.crashed || r.struck && r.hasty
 	c.latest, c.body = reply, slices.Clone(body)
 	return nil
 }

@@ -9,14 +9,10 @@ import (
 	"github.com/ledgerd/ledgerd/vsr"
 )
 
-const (
-	// inboxMax bounds the events that wait for the loop, and so the messages
-	// held there: 256 MiB of the largest. A connection that posts to a full
-	// inbox waits, and so does its client.
-	inboxMax = 256
-	// tick is how often the loop looks at the clock when nothing happens.
-	tick = 10 * time.Millisecond
-)
+// inboxMax bounds the events that wait for the loop, and so the messages held
+// there: 256 MiB of the largest. A connection that posts to a full inbox waits,
+// and so does its client.
+const inboxMax = 256
 
 // event is what the loop is told: a message from a client, the completion of an
 // operation on the data file, or what follows a worker's job. Exactly one field
@@ -31,6 +27,7 @@ type event struct {
 type loop struct {
 	replica *vsr.Replica
 	inbox   chan event
+	ticks   <-chan time.Time
 	stop    chan struct{} // closed by end
 	ending  sync.Once
 }
@@ -71,15 +68,17 @@ func (l *loop) worked(done func()) {
 // has arrived is handled before the replica takes its next step: requests that
 // arrived together are then ordered together.
 func (l *loop) run() error {
-	ticker := time.NewTicker(tick)
+	ticker := time.NewTicker(vsr.TickInterval)
 	defer ticker.Stop()
+	l.ticks = ticker.C
 	more := false
 	for {
 		if !more {
 			select {
 			case e := <-l.inbox:
 				l.handle(e)
-			case <-ticker.C:
+			case <-l.ticks:
+				l.replica.Tick()
 			case <-l.stop:
 				return nil
 			}
@@ -101,6 +100,8 @@ func (l *loop) drain() bool {
 		select {
 		case e := <-l.inbox:
 			l.handle(e)
+		case <-l.ticks:
+			l.replica.Tick()
 		case <-l.stop:
 			return false
 		default:

@@ -83,7 +83,7 @@ func (s *store) open(patience int) error {
 		BlockSize: s.options.blockSize, CacheSize: s.options.gridCacheSize, Fault: func(err error) { panic(err) },
 	})
 	s.Forest = forest.New(s.grid, s, forest.Options{
-		CacheAccounts: s.options.cacheAccounts, RecentSize: s.options.recentSize, Tiny: true,
+		CacheAccounts: s.options.cacheAccounts, RecentSize: s.options.recentSize,
 		Fault: func(err error) { panic(err) },
 	})
 	var failed error

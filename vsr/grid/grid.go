@@ -17,10 +17,17 @@ const (
 	// CacheSizeMin is the smallest size of a cache, in bytes.
 	CacheSizeMin = 64 << 10
 
-	// writesMax and readsMax bound the blocks in flight, and so the memory of
-	// a grid without its cache: (writesMax + readsMax) * BlockSize.
-	writesMax = 16
-	readsMax  = 16
+	// writesMax and readsMax bound the blocks in flight, partReadsMax the parts, and
+	// so the memory of a grid without its cache: (writesMax + readsMax) *
+	// BlockSize + partReadsMax * partBufferMax. A drive is at its fastest with about
+	// partReadsMax small reads at a time.
+	writesMax    = 16
+	readsMax     = 16
+	partReadsMax = 128
+
+	// partBufferMax is how much of a buffer for parts is kept, in bytes: for 32
+	// KiB that begin anywhere in a sector. A larger part has its own, for once.
+	partBufferMax = 32<<10 + blockio.SectorSize
 )
 
 // Storage is the data file. Submit only enqueues; see blockio.Request for who
@@ -54,14 +61,19 @@ type Grid struct {
 
 	free freeSet
 
-	// Blocks wait in queue order for a slot; slots are reused for ever. Reads
-	// of parts go before those of whole blocks: somebody waits for a few of
-	// the former, while the latter come in hundreds, from merges.
+	// Blocks and parts wait in queue order for a slot; slots are reused for
+	// ever. Reads of parts have slots of their own: somebody waits for them,
+	// while whole blocks come in hundreds, from merges.
 	writeQueue fifo[blockWrite]
 	writeSlots []*writeSlot // idle ones
-	partQueue  fifo[blockRead]
 	readQueue  fifo[blockRead]
 	readSlots  []*readSlot // idle ones
+	partQueue  fifo[partRead]
+	partSlots  []*partSlot // idle ones
+
+	// partsInFlight has the slots that are not idle. It is only looked up,
+	// never walked.
+	partsInFlight map[partID]*partSlot
 
 	cache cache
 
@@ -85,13 +97,20 @@ func New(storage Storage, cfg Config) *Grid {
 	case cfg.Fault == nil:
 		panic("grid: no Fault function")
 	}
-	g := &Grid{storage: storage, config: cfg, streams: make(map[block.Address][]block.Address)}
+	g := &Grid{
+		storage: storage, config: cfg,
+		partsInFlight: make(map[partID]*partSlot, partReadsMax),
+		streams:       make(map[block.Address][]block.Address),
+	}
 	g.cache = newCache(cfg.CacheSize)
 	for range writesMax {
 		g.writeSlots = append(g.writeSlots, newWriteSlot(g))
 	}
 	for range readsMax {
 		g.readSlots = append(g.readSlots, newReadSlot(g))
+	}
+	for range partReadsMax {
+		g.partSlots = append(g.partSlots, newPartSlot(g))
 	}
 	return g
 }

@@ -159,7 +159,7 @@ func TestPartsAgainstNaiveTwin(t *testing.T) {
 						t.Fatalf("seed %d, step %d: wrong part, %v", seed, step, err)
 					}
 				})
-				if disk.InFlight() > readsMax {
+				if disk.InFlight() > partReadsMax {
 					t.Fatalf("%d reads in flight", disk.InFlight())
 				}
 				for rng.IntN(3) > 0 && disk.Step() {
