@@ -130,7 +130,7 @@ func (s *simulation) converged() bool {
 	for _, r := range s.replicas {
 		p := r.process
 		if p == nil || !p.opened || p.machine == nil || p.node.CommitMin() != s.replicas[0].process.node.CommitMin() ||
-			p.node.View() != s.replicas[0].process.node.View() || !r.quiet() || p.machine.at() != len(s.history.commits) {
+			p.node.View() != s.replicas[0].process.node.View() || !r.quiet() || p.machine.position != len(s.history.commits) {
 			return false
 		}
 	}
@@ -144,7 +144,7 @@ func (s *simulation) positions() string {
 		if p := r.process; p == nil || !p.opened || p.machine == nil {
 			fmt.Fprintf(&b, "replica %d is down; ", r.index)
 		} else {
-			fmt.Fprintf(&b, "replica %d: %v, request %d of %d; ", r.index, p.node, p.machine.at(), len(s.history.commits))
+			fmt.Fprintf(&b, "replica %d: %v, request %d of %d; ", r.index, p.node, p.machine.position, len(s.history.commits))
 		}
 	}
 	return b.String()

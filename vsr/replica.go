@@ -172,6 +172,9 @@ func (r *Replica) ReplicaCount() uint8 { return r.root.ReplicaCount }
 // View returns the current view, which is durable.
 func (r *Replica) View() View { return r.view }
 
+// CheckpointOp returns the op of the checkpoint that the superblock names.
+func (r *Replica) CheckpointOp() Op { return Op(r.root.Checkpoint.Op) }
+
 // CommitMin returns the newest op that was executed.
 func (r *Replica) CommitMin() Op { return r.commitMin }
 
@@ -204,6 +207,6 @@ func (r *Replica) leads() bool { return r.status == statusNormal && r.isPrimary(
 // String tells where the replica is, for logs.
 func (r *Replica) String() string {
 	names := [...]string{"opening", "replay", "normal", "view change", "recovering", "syncing"}
-	return fmt.Sprintf("%s in view %d, log view %d, head %d, committed %d, executed %d",
-		names[r.status], r.view, r.root.LogView, r.head.op, r.commitMax, r.commitMin)
+	return fmt.Sprintf("%s in view %d, log view %d, checkpoint %d, head %d, certain %d, committed %d, executed %d",
+		names[r.status], r.view, r.root.LogView, r.root.Checkpoint.Op, r.head.op, r.certain(), r.commitMax, r.commitMin)
 }

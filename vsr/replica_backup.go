@@ -98,6 +98,7 @@ func (r *Replica) appendBackup(slot *stashed) {
 	message := slot.message
 	*slot = stashed{}
 	r.head.advance(&header)
+	g.verified = r.head.op
 	if len(g.expected) > 0 {
 		g.expected = g.expected[:copy(g.expected, g.expected[1:])]
 	}

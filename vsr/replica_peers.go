@@ -20,7 +20,9 @@ func (r *Replica) tickGroup() {
 	}
 	switch {
 	case r.leads():
-		if beat && !r.abdicates() {
+		if beat && r.abdicates() {
+			r.suspect() // itself
+		} else if beat {
 			r.sendCommit()
 		}
 	case r.status == statusViewChange:

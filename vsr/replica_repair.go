@@ -158,7 +158,7 @@ func (r *Replica) onHeaders(h *wire.Peer, headers []wire.Prepare) {
 	}
 	r.commitMax = max(r.commitMax, Op(h.Commit))
 	if len(headers) == 0 {
-		if Op(h.CheckpointOp) > r.head.op {
+		if Op(h.CheckpointOp) > r.certain() {
 			r.askForCheckpoint(h.Replica)
 		}
 		return
@@ -183,8 +183,11 @@ func (r *Replica) learn(headers []wire.Prepare) {
 		case h.Command == wire.CommandReserved || g.cut.set || r.status != statusNormal && op > g.goal.op:
 			return
 		case op <= r.head.op:
-			if sum, ok := r.checksumAt(op); ok && sum != h.Checksum {
+			switch sum, ok := r.checksumAt(op); {
+			case ok && sum != h.Checksum:
 				r.cutTo(op - 1)
+			case ok:
+				g.verified = max(g.verified, op)
 			}
 		case op == next && len(g.expected) < stashMax:
 			parent := r.head.checksum
@@ -194,6 +197,7 @@ func (r *Replica) learn(headers []wire.Prepare) {
 			switch {
 			case h.Parent == parent:
 				g.expected = append(g.expected, *h)
+				g.verified = max(g.verified, r.head.op) // so it can be executed, which makes room
 			case len(g.expected) == 0:
 				r.cutTo(r.head.op - 1)
 			default:

@@ -79,7 +79,7 @@ func (r *Replica) onBlock(h *wire.Peer, body []byte) {
 // of its blocks are here, this replica has no state: a crash leaves it syncing.
 func (r *Replica) adopt(checkpoint *superblock.Checkpoint) {
 	g := &r.group
-	behind := checkpoint.Op > r.root.Checkpoint.Op && (r.status == statusSyncing || Op(checkpoint.Op) > r.head.op)
+	behind := checkpoint.Op > r.root.Checkpoint.Op && (r.status == statusSyncing || Op(checkpoint.Op) > r.certain())
 	if !behind || g.adopting || g.updating || r.leads() || r.commit.stage != stageIdle && r.status != statusSyncing {
 		return
 	}

@@ -15,9 +15,7 @@ func (r *Replica) enterView(view View) {
 		return
 	}
 	g.entering = view
-	if r.status == statusNormal {
-		g.verified = min(r.head.op, r.commitMax)
-	}
+	g.verified = min(r.certain(), r.commitMax)
 	r.status = statusViewChange
 	r.requests.clear()
 	r.pulsePending = false
