@@ -35,7 +35,7 @@ const (
 // executes at most one prepare, so that the caller can look for new messages
 // in between. It reports whether there is more to do at once.
 func (r *Replica) Step() (more bool) {
-	if r.err != nil || r.status == statusSyncing || r.status == statusOpening {
+	if r.err != nil || r.status == statusSyncing || r.status == statusOpening || r.group.adopting {
 		return false
 	}
 	r.advance()
@@ -152,7 +152,7 @@ func (r *Replica) executeRequest(prepare *wire.Prepare, entry *wire.Entry, body 
 			session = nil
 		}
 	}
-	r.requests.committed(entry.Client)
+	r.requests.committed(entry.Client, entry.RequestChecksum)
 	reply, message := r.reply(prepare, entry, result)
 	if session != nil { // or evicted since the request was admitted
 		session.store(reply, message)

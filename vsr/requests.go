@@ -94,5 +94,10 @@ func (q *requests) clear() {
 	q.waiting, q.bytes = q.waiting[:0], 0
 }
 
-// committed says that the client's request has been executed.
-func (q *requests) committed(client u128.Uint128) { delete(q.pending, client) }
+// committed says that the client's request has been executed. A new primary may
+// have taken over a later one of the same client, which stays pending.
+func (q *requests) committed(client u128.Uint128, request checksum.Sum) {
+	if q.pending[client] == request {
+		delete(q.pending, client)
+	}
+}
