@@ -308,6 +308,11 @@ func TestReadProcess(t *testing.T) {
 	if err != nil || process.ResidentMax < 1<<20 || process.CPU < 0 {
 		t.Errorf("%+v, %v", process, err)
 	}
+	if now, err := os.ReadFile("/proc/self/io"); err == nil {
+		if most, err := parseNumber(now, "write_bytes:", ""); err != nil || process.Written > most || process.Written < most/2 {
+			t.Errorf("%d bytes written, now %d, %v", process.Written, most, err)
+		}
+	}
 	if _, err := ReadProcess(-1); err == nil {
 		t.Error("no error for a process that cannot be")
 	}

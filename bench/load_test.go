@@ -20,6 +20,10 @@ func TestWarmUpDoesNotCount(t *testing.T) {
 		}
 		return 0
 	}
+	w.UserData = 1
+	if g := newGenerator(w, 1, 0); g.marks.values != 12 {
+		t.Errorf("%d values for 22 and 101 transfers, so not about ten of each", g.marks.values)
+	}
 	check := func(when string, transfers int) func() {
 		return func() {
 			if len(server.transfers) != transfers || told != transfers {
