@@ -22,7 +22,7 @@ import (
 const (
 	scriptSeed     = 8
 	scriptRequests = 50
-	bulkTransfers  = 30
+	bulkEvents     = 30
 )
 
 // newScript returns requests that a client may send, of all kinds.
@@ -33,7 +33,7 @@ func newScript() []gen.Request {
 		_, known, valid := shapes.Check(byte(r.Operation), r.Body, int(rigLayout.RequestSizeMax)-wire.HeaderSize)
 		return !known || !valid
 	})
-	return gen.WithBulk(script, scriptSeed, bulkTransfers)
+	return gen.WithBulk(script, scriptSeed, gen.Bulk{Accounts: 8, Events: bulkEvents})
 }
 
 // tally counts what became of the cases of one test.

@@ -17,15 +17,15 @@ import (
 var (
 	firstSeed = flag.Uint64("storage.seed", 1, "first seed; 0 for one by the clock")
 	seeds     = flag.Int("storage.seeds", 5, "how many seeds each test tries")
-	requests  = flag.Int("storage.requests", 200, "requests for each seed")
+	requests  = flag.Int("storage.requests", 250, "requests for each seed")
 	shorten   = flag.Bool("storage.shrink", false, "look for the shortest list of requests that fails")
 )
 
 // bodySizeMax is the largest body of a request, in bytes: 31 events and a trailer.
 // Few are larger, and the model takes its time for those.
 const (
-	bodySizeMax   = 32 * ledger.TransferSize
-	bulkTransfers = 31
+	bodySizeMax = 32 * ledger.TransferSize
+	bulkEvents  = 31
 )
 
 // each calls test with the requests of each seed, and tells how to do it again.
@@ -43,7 +43,11 @@ func each(t *testing.T, test func(seed uint64, requests []gen.Request) (totals, 
 		list := slices.DeleteFunc(gen.Record(seed, start, *requests, model.New()), func(r gen.Request) bool {
 			return len(r.Body) > bodySizeMax
 		})
-		list = gen.WithBulk(list, seed, bulkTransfers)
+		bulk := gen.Bulk{Accounts: 8, Events: bulkEvents}
+		if seed%2 == 0 {
+			bulk.Accounts = 1500 // more than a checkpoint writes of what there is for each
+		}
+		list = gen.WithBulk(list, seed, bulk)
 		run := func(list []gen.Request) (done totals, err error) {
 			defer func() { // so that a panic shrinks like any other failure
 				if reason := recover(); reason != nil {

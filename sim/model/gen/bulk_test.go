@@ -10,7 +10,7 @@ import (
 // TestWithBulk demands that most of the transfers are created.
 func TestWithBulk(t *testing.T) {
 	const start, transfers = 1_700_000_000_000_000_000, 40
-	requests := WithBulk(Record(1, start, 60, model.New()), 1, transfers)
+	requests := WithBulk(Record(1, start, 60, model.New()), 1, Bulk{Accounts: transfers, Events: transfers})
 	oracle := model.New()
 	asked, failed := 0, 0
 	for i, request := range requests {
