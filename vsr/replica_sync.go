@@ -84,9 +84,18 @@ func (r *Replica) adopt(checkpoint *superblock.Checkpoint) {
 		return
 	}
 	g.adopting = true
-	if g.receiver != nil {
-		g.receiver.Stop()
+	if g.receiver == nil {
+		r.takeOver(checkpoint)
+		return
 	}
+	g.receiver.Stop(func() {
+		g.receiver = nil
+		r.takeOver(checkpoint)
+	})
+}
+
+func (r *Replica) takeOver(checkpoint *superblock.Checkpoint) {
+	g := &r.group
 	r.updateRoot(func(root *superblock.State) {
 		root.Checkpoint, root.Syncing = *checkpoint, true
 		root.CommitMax = max(root.CommitMax, checkpoint.Op)

@@ -51,6 +51,10 @@ type Receiver struct {
 	cursor  block.Address // the last block that was begun
 	slots   []*receiveSlot
 	ended   bool
+	// inFlight counts requests to the disk; quiet is told when there are none
+	// any more after Stop.
+	inFlight int
+	quiet    func()
 }
 
 // receiveSlot is a block in hand: it is read here, asked for, and written.
@@ -73,8 +77,29 @@ func Receive(storage Storage, config Config, state State, ask func(block.Address
 	return r
 }
 
-// Stop lets nothing happen any more.
-func (r *Receiver) Stop() { r.ended = true }
+// Stop ends it. quiet is called, perhaps at once, when nothing of it is on its
+// way to the disk any more: only then may others use the zone.
+func (r *Receiver) Stop(quiet func()) {
+	r.ended, r.quiet = true, quiet
+	if r.inFlight == 0 {
+		quiet()
+	}
+}
+
+// submit sends a request to the disk, and calls done unless Stop came first.
+func (r *Receiver) submit(request *blockio.Request, done func()) {
+	r.inFlight++
+	request.Done = func(*blockio.Request) {
+		r.inFlight--
+		switch {
+		case r.quiet == nil:
+			done()
+		case r.inFlight == 0:
+			r.quiet()
+		}
+	}
+	r.storage.Submit(request)
+}
 
 // Again asks once more for all that has not come.
 func (r *Receiver) Again() {
@@ -90,16 +115,13 @@ func (r *Receiver) begin(ref block.Ref) {
 	s := &receiveSlot{receiver: r, ref: ref, buf: buffer.Aligned(r.config.BlockSize)}
 	r.slots = append(r.slots, s)
 	offset := r.config.ZoneOffset + int64(ref.Address-1)*int64(r.config.BlockSize)
-	s.request = blockio.Request{Kind: blockio.Read, Offset: offset, Buf: s.buf, Done: s.read}
-	r.storage.Submit(&s.request)
+	s.request = blockio.Request{Kind: blockio.Read, Offset: offset, Buf: s.buf}
+	r.submit(&s.request, s.read)
 }
 
-func (s *receiveSlot) read(request *blockio.Request) {
+func (s *receiveSlot) read() {
 	r := s.receiver
-	if r.ended {
-		return
-	}
-	if size, sum, wrong := checkWhole(s.buf, s.ref.Address); request.Err == nil && wrong == "" {
+	if size, sum, wrong := checkWhole(s.buf, s.ref.Address); s.request.Err == nil && wrong == "" {
 		if sum == s.ref.Checksum {
 			s.complete(size)
 			return
@@ -140,17 +162,14 @@ func (s *receiveSlot) put(sum checksum.Sum, whole []byte) {
 		return
 	}
 	s.asking = false
-	s.request = blockio.Request{
-		Kind: blockio.Write, Offset: s.request.Offset, Buf: s.buf[:blockio.RoundUp(len(whole))],
-		Done: func(request *blockio.Request) {
-			if request.Err != nil {
-				r.config.Fault(fmt.Errorf("grid: write %v at offset %d: %w", s.ref.Address, request.Offset, request.Err))
-			} else if !r.ended {
-				s.complete(size)
-			}
-		},
-	}
-	r.storage.Submit(&s.request)
+	s.request = blockio.Request{Kind: blockio.Write, Offset: s.request.Offset, Buf: s.buf[:blockio.RoundUp(len(whole))]}
+	r.submit(&s.request, func() {
+		if s.request.Err != nil {
+			r.config.Fault(fmt.Errorf("grid: write %v at offset %d: %w", s.ref.Address, s.request.Offset, s.request.Err))
+			return
+		}
+		s.complete(size)
+	})
 }
 
 // complete is called when the block of a slot is here.
@@ -189,11 +208,12 @@ func (r *Receiver) more() {
 		return
 	}
 	r.ended = true
-	r.storage.Submit(&blockio.Request{Kind: blockio.Sync, Done: func(request *blockio.Request) {
-		if request.Err != nil {
-			r.config.Fault(fmt.Errorf("grid: make received blocks durable: %w", request.Err))
+	sync := blockio.Request{Kind: blockio.Sync}
+	r.submit(&sync, func() {
+		if sync.Err != nil {
+			r.config.Fault(fmt.Errorf("grid: make received blocks durable: %w", sync.Err))
 			return
 		}
 		r.done()
-	}})
+	})
 }
