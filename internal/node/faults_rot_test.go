@@ -95,7 +95,7 @@ func (p *photo) lost(offset int64, now []byte) uint64 {
 func TestFaultOfRot(t *testing.T) {
 	script, _ := baseline(t)
 	n := tally{t: t}
-	for _, left := range some(len(script)/2, 2, 8) {
+	for _, left := range some(len(script)/2, 2, 3) {
 		requests := len(script) - left
 		p := newPhoto(t, script, requests)
 		for len(p.records) < 3 { // a checkpoint was just made

@@ -57,7 +57,7 @@ func bulkOfTransfers(random *rand.Rand, bulk Bulk) (body []byte) {
 			Amount:     number(random.Uint64N(1000)),
 			UserData64: random.Uint64N(4), UserData32: random.Uint32N(4), Ledger: 1, Code: 1 + uint16(random.UintN(3)),
 		}
-		if random.IntN(16) == 0 {
+		if random.IntN(3) == 0 {
 			transfer.Flags, transfer.Timeout = ledger.TransferPending, random.Uint32N(3)
 		}
 		body = transfer.Append(body)
