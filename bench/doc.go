@@ -1,7 +1,8 @@
 // Package bench makes load for a ledger and reports how it was borne.
 //
 // A Workload says what to send: how many accounts and transfers, in what
-// batches, from how many clients, with ids in what order. Run sends it, times
+// batches, from how many clients, between which of the accounts, with ids in what
+// order, and whether requests wait for replies or fall due. Run sends it, times
 // every batch, and at the end adds up the balances of all accounts: a server
 // that lost or doubled an acknowledged transfer fails the run, however fast it
 // was. MeasureYardstick does the least work that any such database must do with

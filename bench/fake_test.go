@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/ledgerd/ledgerd/ledger"
 )
@@ -17,6 +18,8 @@ type fakeServer struct {
 	largest   int // transfers in a batch
 	batches   int
 	open      int
+	chains    map[int]int                   // how many of each length were there
+	delay     func(batch int) time.Duration // of a reply, if set
 	spoil     func(server *fakeServer, results []ledger.CreateTransferResult) ([]ledger.CreateTransferResult, error)
 }
 
@@ -24,6 +27,7 @@ func newFakeServer() *fakeServer {
 	return &fakeServer{
 		accounts:  make(map[ledger.Uint128]*ledger.Account),
 		transfers: make(map[ledger.Uint128]ledger.Transfer),
+		chains:    make(map[int]int),
 	}
 }
 
@@ -66,9 +70,19 @@ func (c *fakeClient) CreateTransfers(ctx context.Context, transfers []ledger.Tra
 	defer c.lock.Unlock()
 	c.batches++
 	c.largest = max(c.largest, len(transfers))
-	results := make([]ledger.CreateTransferResult, len(transfers))
+	if c.delay != nil {
+		time.Sleep(c.delay(c.batches))
+	}
+	results, chain := make([]ledger.CreateTransferResult, len(transfers)), 0
 	for i, transfer := range transfers {
 		results[i].Status = c.create(transfer)
+		chain++
+		if transfer.Flags&ledger.TransferLinked == 0 {
+			c.chains[chain]++
+			chain = 0
+		} else if i == len(transfers)-1 {
+			results[i].Status = ledger.TransferLinkedEventChainOpen
+		}
 	}
 	if c.spoil != nil {
 		return c.spoil(c.fakeServer, results)

@@ -29,7 +29,9 @@ func accountID(run uint64, i int) ledger.Uint128 {
 type generator struct {
 	workload  Workload
 	run       uint64
+	client    int
 	random    *rand.PCG
+	pairs     pairs
 	ids       ids
 	marks     marks
 	remaining int               // transfers not yet generated
@@ -41,24 +43,29 @@ type generator struct {
 }
 
 // newGenerator returns the generator of one client in 0 .. w.Clients-1 for a
-// valid workload.
+// valid workload. It makes the transfers that count; restart has it make others
+// first.
 func newGenerator(w Workload, run uint64, client int) *generator {
 	g := &generator{
 		workload:  w,
 		run:       run,
+		client:    client,
 		random:    rand.NewPCG(w.Seed, uint64(client)),
+		pairs:     newPairs(w),
 		ids:       ids{order: w.IDOrder, run: run, client: uint64(client), clients: uint64(w.Clients), random: rand.NewPCG(run, uint64(client))},
-		remaining: w.Transfers / w.Clients,
+		remaining: w.share(w.Transfers, client),
 		batch:     make([]ledger.Transfer, w.Batch),
 	}
-	if client < w.Transfers%w.Clients {
-		g.remaining++
-	}
-	g.marks = newMarks(w, client, g.remaining)
+	g.marks = newMarks(w, client, w.share(w.WarmUp, client)+g.remaining)
 	if w.Phase == PhaseTwo {
 		g.reserved = make([]ledger.Uint128, 0, w.Batch)
 	}
 	return g
+}
+
+// restart has the generator go on with the client's share of so many transfers.
+func (g *generator) restart(transfers int) {
+	g.remaining = g.workload.share(transfers, g.client)
 }
 
 // next returns the next batch, or nil after the last. It is valid until the
@@ -77,10 +84,13 @@ func (g *generator) next() []ledger.Transfer {
 	switch {
 	case g.posting:
 		g.fillPosts()
-	case g.workload.Phase == PhaseSingle:
-		g.fill(0)
-	default:
+	case g.workload.Phase.reserves():
 		g.fill(ledger.TransferPending)
+	default:
+		g.fill(0)
+	}
+	if g.workload.Phase == PhaseLinked {
+		g.link()
 	}
 	g.marks.mark(g.batch)
 	return g.batch
@@ -88,15 +98,10 @@ func (g *generator) next() []ledger.Transfer {
 
 // fill makes transfers between random pairs of accounts.
 func (g *generator) fill(flags ledger.TransferFlags) {
-	accounts := uint64(g.workload.Accounts)
 	g.amount = 0
 	for i := range g.batch {
 		draw, amount := g.random.Uint64(), g.random.Uint64()%amountMax+1
-		debit := draw >> 32 * accounts >> 32
-		credit := draw & (1<<32 - 1) * (accounts - 1) >> 32
-		if credit >= debit {
-			credit++
-		}
+		debit, credit := g.pairs.next(draw, g.random)
 		g.batch[i] = ledger.Transfer{
 			ID:              g.ids.next(),
 			DebitAccountID:  accountID(g.run, int(debit)),
@@ -126,6 +131,16 @@ func (g *generator) fillPosts() {
 	}
 }
 
+// link makes chains of chainLength out of the batch, the last of them perhaps
+// shorter: a chain that is open at the end of a batch would be refused.
+func (g *generator) link() {
+	for i := range len(g.batch) - 1 {
+		if (i+1)%chainLength != 0 {
+			g.batch[i].Flags |= ledger.TransferLinked
+		}
+	}
+}
+
 // acknowledge notes that all transfers of the last batch were created.
 func (g *generator) acknowledge() {
 	switch {
@@ -133,10 +148,10 @@ func (g *generator) acknowledge() {
 		g.totals.pending -= g.amount
 		g.totals.posted += g.amount
 		g.reserved = g.reserved[:0]
-	case g.workload.Phase == PhaseSingle:
-		g.totals.posted += g.amount
-	default:
+	case g.workload.Phase.reserves():
 		g.totals.pending += g.amount
+	default:
+		g.totals.posted += g.amount
 	}
 	if g.workload.Phase == PhaseTwo && !g.posting {
 		for i := range g.batch {

@@ -13,6 +13,8 @@ type Latencies struct {
 	P50   time.Duration
 	P90   time.Duration
 	P99   time.Duration
+	P999  time.Duration // of a thousand one is slower
+	P9999 time.Duration // of ten thousand
 	P100  time.Duration // the slowest
 }
 
@@ -41,6 +43,8 @@ func newLatencies(h *hdrhistogram.Histogram) Latencies {
 		P50:   time.Duration(h.ValueAtQuantile(50)),
 		P90:   time.Duration(h.ValueAtQuantile(90)),
 		P99:   time.Duration(h.ValueAtQuantile(99)),
+		P999:  time.Duration(h.ValueAtQuantile(99.9)),
+		P9999: time.Duration(h.ValueAtQuantile(99.99)),
 		P100:  time.Duration(h.Max()),
 	}
 }

@@ -12,6 +12,15 @@ import (
 type Process struct {
 	ResidentMax int64         // bytes of memory, at the peak
 	CPU         time.Duration // of user and system, over all threads
+	Written     int64         // bytes sent to the disk; 0 where the kernel does not count them
+}
+
+// Since returns what the process has cost since before, which was read earlier
+// of the same process. The memory is still that of its whole life.
+func (p Process) Since(before Process) Process {
+	p.CPU -= before.CPU
+	p.Written -= before.Written
+	return p
 }
 
 // clockTicksPerSecond is the unit of times under /proc: fixed by the kernel's
@@ -29,7 +38,7 @@ func ReadProcess(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, fmt.Errorf("bench: %w", err)
 	}
-	resident, err := parseStatus(status)
+	residentKilobytes, err := parseNumber(status, "VmHWM:", "kB")
 	if err != nil {
 		return Process{}, fmt.Errorf("bench: status of process %d: %w", pid, err)
 	}
@@ -37,21 +46,24 @@ func ReadProcess(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, fmt.Errorf("bench: stat of process %d: %w", pid, err)
 	}
-	return Process{ResidentMax: resident, CPU: time.Duration(ticks) * time.Second / clockTicksPerSecond}, nil
+	process := Process{ResidentMax: residentKilobytes << 10, CPU: time.Duration(ticks) * time.Second / clockTicksPerSecond}
+	if io, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid)); err == nil { // else the kernel does not count, or not for us
+		if process.Written, err = parseNumber(io, "write_bytes:", ""); err != nil {
+			return Process{}, fmt.Errorf("bench: io of process %d: %w", pid, err)
+		}
+	}
+	return process, nil
 }
 
-// parseStatus returns the high-water mark of resident memory in bytes: the
-// line "VmHWM:    1234 kB".
-func parseStatus(status []byte) (int64, error) {
-	for line := range bytes.Lines(status) {
-		value, ok := bytes.CutPrefix(line, []byte("VmHWM:"))
-		if !ok {
-			continue
+// parseNumber returns the number on the line that begins with name and ends
+// with unit.
+func parseNumber(lines []byte, name, unit string) (int64, error) {
+	for line := range bytes.Lines(lines) {
+		if value, ok := bytes.CutPrefix(line, []byte(name)); ok {
+			return strconv.ParseInt(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(value), []byte(unit)))), 10, 64)
 		}
-		kilobytes, err := strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimSpace(value), []byte(" kB"))), 10, 64)
-		return kilobytes << 10, err
 	}
-	return 0, fmt.Errorf("no VmHWM")
+	return 0, fmt.Errorf("no %s", name)
 }
 
 // parseStat returns user and system time in clock ticks: the 14th and 15th

@@ -31,9 +31,13 @@ type Config struct {
 	// Connect opens one client. It is called once for each client of the
 	// workload, before the clock starts.
 	Connect func(ctx context.Context) (Ledger, error)
-	// Progress, if not nil, is told how many more transfers were acknowledged.
-	// It is called after each batch, by one goroutine at a time.
+	// Progress, if not nil, is told how many more transfers were acknowledged,
+	// those of the warm-up included. It is called after each batch, by one
+	// goroutine at a time.
 	Progress func(transfers int)
+	// Began and Ended, if not nil, are called right before the clock starts and
+	// right after it has stopped, while no request is in flight.
+	Began, Ended func()
 	// Between, if not nil, is called after the last transfer, while no client is
 	// connected, and before the first query. It may restart the server.
 	Between func(ctx context.Context) error
@@ -46,13 +50,13 @@ var ErrWrongBalances = errors.New("bench: the balances differ from what was ackn
 // Result is what Run measured.
 type Result struct {
 	Elapsed  time.Duration // from the first transfer sent to the last reply
-	Batches  Latencies     // of create_transfers requests
+	Batches  Latencies     // of create_transfers requests; from when each fell due, if the workload has a Rate
 	Timeline Timeline      // of the same
 	Queries  [QuestionCount]Latencies
 }
 
-// Run creates the accounts of the workload, sends its transfers from all
-// clients at once, queries, and checks the balances.
+// Run creates the accounts of the workload, warms up, sends the transfers from
+// all clients at once, queries, and checks the balances.
 //
 // It fails with the first error of any client; with an error that names the
 // status when an event was not created; with ErrWrongBalances; or with the
@@ -164,23 +168,25 @@ func (d *driver) createAccounts(ctx context.Context) error {
 	return nil
 }
 
-// transfer sends the transfers of all clients, and waits for all replies.
+// transfer warms up, and then measures the transfers that count.
 func (d *driver) transfer(ctx context.Context, result *Result) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var running sync.WaitGroup
-	start := time.Now()
-	for _, client := range d.clients {
-		running.Go(func() {
-			if err := d.load(ctx, client, start); err != nil {
-				cancel(err) // the first error is the cause; it also stops the others
-			}
-		})
+	if d.Workload.WarmUp > 0 {
+		if _, err := d.send(ctx, d.Workload.WarmUp); err != nil {
+			return err
+		}
 	}
-	running.Wait()
-	result.Elapsed = time.Since(start)
-	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("bench: create transfers: %w", err)
+	for _, client := range d.clients {
+		client.latencies, client.timeline = newHistogram(), nil
+	}
+	if d.Began != nil {
+		d.Began()
+	}
+	var err error
+	if result.Elapsed, err = d.send(ctx, d.Workload.Transfers); err != nil {
+		return err
+	}
+	if d.Ended != nil {
+		d.Ended()
 	}
 	all := newHistogram()
 	for _, client := range d.clients {
@@ -191,10 +197,38 @@ func (d *driver) transfer(ctx context.Context, result *Result) error {
 	return nil
 }
 
-// load sends all batches of one client, one at a time. The run began at began.
+// send sends so many transfers from all clients, waits for all replies, and
+// returns how long that took.
+func (d *driver) send(ctx context.Context, transfers int) (time.Duration, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	start := time.Now()
+	for _, client := range d.clients {
+		client.generator.restart(transfers)
+		running.Go(func() {
+			if err := d.load(ctx, client, start); err != nil {
+				cancel(err) // the first error is the cause; it also stops the others
+			}
+		})
+	}
+	running.Wait()
+	elapsed := time.Since(start)
+	if err := context.Cause(ctx); err != nil {
+		return 0, fmt.Errorf("bench: create transfers: %w", err)
+	}
+	return elapsed, nil
+}
+
+// load sends all batches of one client, one at a time, from when the clock
+// began.
 func (d *driver) load(ctx context.Context, client *loader, began time.Time) error {
+	pace := newPace(d.Workload, client.generator.client, began)
 	for batch := client.generator.next(); batch != nil; batch = client.generator.next() {
-		start := time.Now()
+		start, err := pace.next(ctx)
+		if err != nil {
+			return err
+		}
 		results, err := client.ledger.CreateTransfers(ctx, batch)
 		if err != nil {
 			return err

@@ -36,15 +36,20 @@ func (t *Timeline) merge(o Timeline) {
 // Rate returns the transfers a second between two shares of all transfers: from
 // 0 to 0.1 is the first tenth. The result is 0 if the run was too short to tell.
 func (t Timeline) Rate(from, to float64) float64 {
-	total := 0
-	for _, s := range t {
-		total += s.Transfers
-	}
+	total := t.total()
 	elapsed := t.reach(to*float64(total)) - t.reach(from*float64(total))
 	if elapsed <= 0 {
 		return 0
 	}
 	return (to - from) * float64(total) / elapsed
+}
+
+// total returns all transfers.
+func (t Timeline) total() (transfers int) {
+	for _, s := range t {
+		transfers += s.Transfers
+	}
+	return transfers
 }
 
 // reach returns after how many seconds so many transfers were acknowledged.

@@ -26,28 +26,49 @@ const (
 	PhaseSingle  Phase = "single"    // every transfer posts its amount
 	PhasePending Phase = "pending"   // every transfer reserves its amount, for ever
 	PhaseTwo     Phase = "two-phase" // batches that reserve and batches that post those take turns
+	PhaseLinked  Phase = "linked"    // as single, in chains of four that succeed or fail together
 )
+
+// chainLength is how many transfers of PhaseLinked make a chain.
+const chainLength = 4
+
+// reserves reports whether transfers of the phase, those that post aside, do
+// not move their amounts.
+func (p Phase) reserves() bool { return p == PhasePending || p == PhaseTwo }
 
 // Bounds of a workload.
 const (
 	TransferBatchMax = 8189    // what fits one message of the default size
 	ClientsMax       = 1024    // sessions of a server
 	AccountsMax      = 1 << 28 // ids and amounts are drawn with 32-bit arithmetic
+	RateMax          = 1e9     // one transfer a nanosecond, the clock's unit
 )
 
 // Workload says what Run sends. It is data: equal workloads with equal seeds
 // send equal accounts, amounts and, but for a prefix per run, ids.
 type Workload struct {
-	Name      string  `json:"name"`
-	Accounts  int     `json:"account_count"`       // at least 2, drawn uniformly
-	Transfers int     `json:"transfer_count"`      // over all clients
-	Batch     int     `json:"transfer_batch_size"` // transfers in one request, 1 .. TransferBatchMax
-	Clients   int     `json:"clients"`             // each with a connection and one request in flight
-	IDOrder   IDOrder `json:"id_order"`
-	Phase     Phase   `json:"phase"`
-	UserData  int     `json:"user_data_every"` // of so many transfers one has a user_data_64, which it shares with nine others; 0 is none
-	Queries   int     `json:"query_count"`     // queries of each Question after the transfers, one at a time
-	Seed      uint64  `json:"seed"`
+	Name         string       `json:"name"`
+	Accounts     int          `json:"account_count"` // at least 2
+	Distribution Distribution `json:"account_distribution"`
+	WarmUp       int          `json:"warm_up_count"`       // transfers before the clock starts, over all clients
+	Transfers    int          `json:"transfer_count"`      // over all clients
+	Batch        int          `json:"transfer_batch_size"` // transfers in one request, 1 .. TransferBatchMax
+	Clients      int          `json:"clients"`             // each with a connection and one request in flight
+	Rate         int          `json:"transfer_rate"`       // transfers a second that fall due, over all clients; 0 is as many as are answered
+	IDOrder      IDOrder      `json:"id_order"`
+	Phase        Phase        `json:"phase"`
+	UserData     int          `json:"user_data_every"` // of so many transfers one has a user_data_64, which it shares with nine others; 0 is none
+	Queries      int          `json:"query_count"`     // queries of each Question after the transfers, one at a time
+	Seed         uint64       `json:"seed"`
+}
+
+// share returns how many of a count are a client's.
+func (w Workload) share(count, client int) int {
+	share := count / w.Clients
+	if client < count%w.Clients {
+		share++
+	}
+	return share
 }
 
 // Validate reports the first field that is out of its range.
@@ -55,27 +76,36 @@ func (w Workload) Validate() error {
 	switch {
 	case w.Accounts < 2 || w.Accounts > AccountsMax:
 		return fmt.Errorf("bench: account count %d is not in 2 .. %d", w.Accounts, AccountsMax)
+	case w.WarmUp < 0:
+		return fmt.Errorf("bench: warm-up count %d is negative", w.WarmUp)
 	case w.Transfers < 0:
 		return fmt.Errorf("bench: transfer count %d is negative", w.Transfers)
 	case w.Batch < 1 || w.Batch > TransferBatchMax:
 		return fmt.Errorf("bench: transfer batch size %d is not in 1 .. %d", w.Batch, TransferBatchMax)
 	case w.Clients < 1 || w.Clients > ClientsMax:
 		return fmt.Errorf("bench: client count %d is not in 1 .. %d", w.Clients, ClientsMax)
+	case w.Rate < 0 || w.Rate > RateMax:
+		return fmt.Errorf("bench: rate %d is not in 0 .. %d", w.Rate, int(RateMax))
 	case w.UserData < 0:
 		return fmt.Errorf("bench: user data for one in %d transfers", w.UserData)
 	case w.Queries < 0:
 		return fmt.Errorf("bench: query count %d is negative", w.Queries)
+	case !slices.Contains([]Distribution{DistributionUniform, DistributionZipfian, DistributionHot}, w.Distribution):
+		return fmt.Errorf("bench: unknown account distribution %q", w.Distribution)
 	case !slices.Contains([]IDOrder{IDTimeOrdered, IDSequential, IDReversed, IDRandom}, w.IDOrder):
 		return fmt.Errorf("bench: unknown id order %q", w.IDOrder)
-	case !slices.Contains([]Phase{PhaseSingle, PhasePending, PhaseTwo}, w.Phase):
+	case !slices.Contains([]Phase{PhaseSingle, PhasePending, PhaseTwo, PhaseLinked}, w.Phase):
 		return fmt.Errorf("bench: unknown phase %q", w.Phase)
+	case w.Phase == PhaseLinked && w.Batch < chainLength:
+		return fmt.Errorf("bench: transfer batch size %d has no room for a chain of %d", w.Batch, chainLength)
 	}
 	return nil
 }
 
 // plain is the first workload, from which the others differ.
 var plain = Workload{
-	Name: "plain", Accounts: 10_000, Transfers: 5_000_000, Batch: TransferBatchMax, Clients: 1,
+	Name: "plain", Accounts: 10_000, Distribution: DistributionUniform,
+	Transfers: 5_000_000, Batch: TransferBatchMax, Clients: 1,
 	IDOrder: IDTimeOrdered, Phase: PhaseSingle, Queries: 100, Seed: 1,
 }
 
@@ -96,6 +126,9 @@ func Workloads() []Workload {
 		vary("random-ids", func(w *Workload) { w.IDOrder = IDRandom }),
 		vary("pending", func(w *Workload) { w.Phase = PhasePending }),
 		vary("two-phase", func(w *Workload) { w.Phase = PhaseTwo }),
+		vary("linked", func(w *Workload) { w.Phase = PhaseLinked }),
+		vary("zipfian", func(w *Workload) { w.Distribution = DistributionZipfian }),
+		vary("hot-account", func(w *Workload) { w.Distribution = DistributionHot }),
 		vary("million-accounts", func(w *Workload) { w.Accounts = 1_000_000 }),
 		vary("hundred-million", func(w *Workload) {
 			w.Accounts, w.Transfers, w.UserData = 1_000_000, 100_000_000, 10

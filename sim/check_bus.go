@@ -80,8 +80,9 @@ func (b *checkBus) check(p *process, client u128.Uint128, message []byte) error 
 		return err
 	case !p.opened:
 		return fmt.Errorf("%v before the replica has opened", frame.Command)
-	case frame.View != uint32(p.node.View()):
-		// Replies executed in this view and those sent again alike.
+	case frame.View > uint32(p.node.View()) || p.replica.alone() && frame.View != uint32(p.node.View()):
+		// Replies executed in this view and those sent again alike; in a cluster
+		// also those to what a former primary had ordered.
 		return fmt.Errorf("%v of view %d in view %d", frame.Command, frame.View, p.node.View())
 	case frame.Cluster != b.sim.cluster:
 		return fmt.Errorf("%v of cluster %v", frame.Command, frame.Cluster)
@@ -125,7 +126,7 @@ func (b *checkBus) checkReply(p *process, client u128.Uint128, message []byte) e
 	if err := b.checkExecution(&reply, sent.body); err != nil {
 		return err
 	}
-	if err := b.checkWitness(p.replica, h.Op); err != nil {
+	if err := b.checkWitnesses(h.Op); err != nil {
 		return err
 	}
 	b.sim.clientByID[client].executedAt = sent.at

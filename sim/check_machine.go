@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/ledgerd/ledgerd/ledger"
 	"github.com/ledgerd/ledgerd/sim/model"
@@ -17,9 +16,9 @@ type history struct {
 	commits     []commit
 	byTimestamp map[uint64]int
 	model       *model.Model
-	// checkpoints lists, for each root that a checkpoint ever had, the
-	// numbers of commits in it. Equal states can have equal roots.
-	checkpoints map[string][]int
+	// checkpoints are those that were ever made, by their op: it is the same
+	// on all replicas, and so are the commits before it, and the root.
+	checkpoints map[vsr.Op]checkpoint
 }
 
 // commit is one executed request.
@@ -29,11 +28,17 @@ type commit struct {
 	body, reply []byte
 }
 
+// checkpoint is what all replicas make of an op.
+type checkpoint struct {
+	position int // how many commits are in it
+	root     string
+}
+
 func newHistory() *history {
 	return &history{
 		byTimestamp: make(map[uint64]int),
 		model:       model.New(),
-		checkpoints: map[string][]int{"": {0}},
+		checkpoints: map[vsr.Op]checkpoint{0: {}},
 	}
 }
 
@@ -65,10 +70,8 @@ type checkMachine struct {
 	inner   vsr.StateMachine
 	history *history
 
-	// position is how many commits of the history the machine has seen. Until
-	// the first commit after Open it is one of candidates.
-	position   int
-	candidates []int
+	// position is how many commits of the history the machine has seen.
+	position int
 	// prefetching is the timestamp of the request that is being prefetched,
 	// prefetched of the one that may be executed; 0: none.
 	prefetching, prefetched uint64
@@ -85,19 +88,17 @@ func (m *checkMachine) busy() bool { return m.prefetching != 0 || m.prefetched !
 
 // Open implements vsr.StateMachine.
 func (m *checkMachine) Open(root []byte, done func(error)) {
-	candidates, ok := m.history.checkpoints[string(root)]
-	if !ok {
-		m.sim.fail("opened from root %x, which no checkpoint had", root)
+	op := m.process.node.CheckpointOp()
+	known, ok := m.history.checkpoints[op]
+	if !ok || known.root != string(root) {
+		m.sim.fail("opened from root %x at %v, which no checkpoint had", root, op)
 	}
-	m.candidates = slices.Clone(candidates)
+	m.position = known.position
 	m.inner.Open(root, done)
 }
 
 // opened is called when the replica has executed its journal.
 func (m *checkMachine) opened(wait waiter) error {
-	if n := len(m.candidates); n > 0 { // nothing was executed after the checkpoint
-		m.position, m.candidates = m.candidates[n-1], nil
-	}
 	if lost := len(m.history.commits) - m.position; lost != 0 {
 		return fmt.Errorf("of %d requests executed before, the last %d are gone", len(m.history.commits), lost)
 	}
@@ -148,15 +149,18 @@ func (m *checkMachine) Prefetch(operation byte, timestamp uint64, body []byte, d
 
 // Checkpoint implements vsr.StateMachine.
 func (m *checkMachine) Checkpoint(done func(root []byte)) {
-	m.locate(0)
-	position := m.position
+	position, op := m.position, m.process.node.CommitMin()
 	m.inner.Checkpoint(func(root []byte) {
 		if m.position != position {
 			m.sim.fail("executed something during a checkpoint")
 		}
 		m.sim.totals.Checkpoints++
 		m.sim.trace("checkpoint after %d requests", position)
-		m.history.checkpoints[string(root)] = append(m.history.checkpoints[string(root)], position)
+		made := checkpoint{position, string(root)}
+		if known, again := m.history.checkpoints[op]; again && known != made {
+			m.sim.fail("the checkpoint at %v has %d requests and root %x, and had %d and %x", op, position, root, known.position, known.root)
+		}
+		m.history.checkpoints[op] = made
 		done(root)
 	})
 }
@@ -167,7 +171,6 @@ func (m *checkMachine) Commit(operation byte, timestamp uint64, body, reply []by
 		m.sim.fail("the request at %d is executed without a prefetch", timestamp)
 	}
 	m.prefetched = 0
-	m.locate(timestamp)
 	before := len(reply)
 	reply = m.inner.Commit(operation, timestamp, body, reply)
 	done := commit{operation, timestamp, bytes.Clone(body), bytes.Clone(reply[before:])}
@@ -182,20 +185,6 @@ func (m *checkMachine) Commit(operation byte, timestamp uint64, body, reply []by
 	}
 	m.position++
 	return reply
-}
-
-// locate finds out from the first commit after Open which of several
-// checkpoints with the same root was opened.
-func (m *checkMachine) locate(timestamp uint64) {
-	n := len(m.candidates)
-	if n == 0 {
-		return
-	}
-	m.position = m.candidates[n-1]
-	if at, ok := m.history.byTimestamp[timestamp]; ok && slices.Contains(m.candidates, at) {
-		m.position = at
-	}
-	m.candidates = nil
 }
 
 // again judges a commit that must be the one in the history.

@@ -32,6 +32,8 @@ type network struct {
 	scheduler *scheduler
 	// deliver hands a packet over where it was sent to. It may be kept.
 	deliver func(from, to endpoint, packet []byte)
+	// cut says of two replicas that nothing gets from the one to the other.
+	cut     func(from, to int) bool
 	calm    bool // nothing gets lost or comes twice any more
 	packets int
 }
@@ -39,6 +41,9 @@ type network struct {
 // send takes a copy of the packet.
 func (n *network) send(from, to endpoint, packet []byte) {
 	n.packets++
+	if from.client.IsZero() && to.client.IsZero() && n.cut(from.replica, to.replica) {
+		return
+	}
 	copies := 1
 	if !n.calm && n.random.chance(n.options.loss) {
 		copies--

@@ -14,6 +14,8 @@ import (
 type options struct {
 	layout vsr.Layout
 
+	cluster clusterOptions
+
 	clients     int  // at a time
 	requests    int  // calls to be made in all
 	concurrency int  // calls of one client at a time
@@ -85,6 +87,7 @@ func drawOptions(seed uint64) options {
 		}
 	}
 	o.layout.JournalRingSize = drawRing(r, &o.layout)
+	o.cluster = drawCluster(seed, &o)
 	o.workerDelayMax = oneOf(r, time.Nanosecond, time.Millisecond, 100*time.Millisecond)
 	o.prefetchDelayMax = oneOf(r, 0, 0, time.Millisecond, 30*time.Millisecond)
 	o.gridCacheSize = oneOf(r, 0, grid.CacheSizeMin, 16*grid.CacheSizeMin)
@@ -112,8 +115,8 @@ func drawRing(r random, layout *vsr.Layout) uint64 {
 
 // String says what the run is like, for its trace.
 func (o options) String() string {
-	return fmt.Sprintf("layout %+v, clients %d, requests %d, concurrency %d, packing %d%%, bulk %d%%, hurry %v, withdrawals %d%%, "+
+	return fmt.Sprintf("cluster %+v, layout %+v, clients %d, requests %d, concurrency %d, packing %d%%, bulk %d%%, hurry %v, withdrawals %d%%, "+
 		"network %+v, storage %+v, workers up to %v, prefetches up to %v, caches %d and %d, crashes %d every %v with %d%% kills, clock jumps %v, fault %v",
-		o.layout, o.clients, o.requests, o.concurrency, o.packing, o.bulk, o.hurry, o.withdrawals,
+		o.cluster, o.layout, o.clients, o.requests, o.concurrency, o.packing, o.bulk, o.hurry, o.withdrawals,
 		o.network, o.storage, o.workerDelayMax, o.prefetchDelayMax, o.gridCacheSize, o.cacheAccounts, o.crashes, o.crashEvery, o.kills, o.clockJump, o.fault)
 }

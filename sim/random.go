@@ -19,6 +19,8 @@ const (
 	streamClients
 	streamWorkload
 	streamWorkers
+	streamCluster
+	streamPartitions
 )
 
 func newRandom(seed uint64, stream uint64) random {

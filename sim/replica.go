@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"time"
 
 	"github.com/ledgerd/ledgerd/internal/blockio"
@@ -69,9 +70,9 @@ type cue struct {
 // newReplica makes a data file.
 func newReplica(s *simulation, index int) *replica {
 	r := &replica{sim: s, index: index, intact: true, fileSize: s.options.layout.GridOffset()}
-	r.disk = faultdisk.New(newRandom(s.seed, streamDisk).Rand)
+	r.disk = faultdisk.New(newRandom(s.seed, streamDisk+1000*uint64(index)).Rand)
 	r.disk.Poke(0, vsr.Format(vsr.FormatConfig{
-		Cluster: s.cluster, Replica: uint8(index), ReplicaCount: 1, Layout: s.options.layout,
+		Cluster: s.cluster, Replica: uint8(index), ReplicaCount: uint8(s.options.cluster.replicas), Layout: s.options.layout,
 	}))
 	return r
 }
@@ -104,7 +105,7 @@ func (r *replica) start() {
 		onComplete: p.happened,
 	}
 	p.node = node.New(node.Options{
-		Storage: p, Bus: p, Clock: r, Pool: &p.pool, Workers: p,
+		Storage: p, Bus: p, Peers: p, Clock: r, Pool: &p.pool, Workers: p,
 		FileSize: r.fileSize, GridCacheSize: s.options.gridCacheSize,
 		CacheAccounts: s.options.cacheAccounts,
 		Identity:      &vsr.Identity{Cluster: s.cluster, Replica: uint8(r.index)},
@@ -192,14 +193,17 @@ func (p *process) onOpen(err error) {
 		return // p.happened looks at the node's error
 	}
 	s.trace("replica %d has opened: view %d, %v", r.index, p.node.View(), p.node.CommitMin())
-	if p.node.View() <= r.view {
+	if p.node.View() < r.view || r.alone() && p.node.View() == r.view {
 		s.fail("replica %d opened in view %d, and was in view %d before", r.index, p.node.View(), r.view)
 		return
 	}
 	r.view = p.node.View()
 	p.checking = true // from now on, though it cannot begin within the replica
 	s.scheduler.after(0, func() {
-		if p.check(p.machine.opened) {
+		if !r.alone() {
+			p.checking = false
+		}
+		if !r.alone() || p.check(p.machine.opened) {
 			p.opened = true
 			s.connectClients(r.index)
 		}
@@ -284,7 +288,9 @@ func (p *process) step() {
 func (p *process) tick() {
 	p.replica.sim.scheduler.after(vsr.TickInterval, func() {
 		if !p.dead {
-			p.node.Tick()
+			if p.opened && !p.checking {
+				p.node.Tick()
+			}
 			p.happened()
 			p.tick()
 		}
@@ -320,6 +326,12 @@ func (r *replica) onFailure(err error) {
 		f = r.lost
 	}
 	s.trace("replica %d has failed: %v", r.index, err)
+	if errors.Is(err, vsr.ErrRestart) {
+		s.totals.Syncs++
+		r.end()
+		s.scheduler.after(0, r.startIfDown)
+		return
+	}
 	if err := f.excuses(err, &s.options.layout); err != nil {
 		s.fail("replica %d: %v", r.index, err)
 		return
@@ -367,6 +379,9 @@ func (r *replica) startIfDown() {
 func (r *replica) end() {
 	p := r.process
 	p.dead, p.storage.dead = true, true
+	if p.opened {
+		r.view = p.node.View()
+	}
 	r.process = nil
 	r.disk.Inject = nil
 	r.intact = r.disk.InFlight() == 0

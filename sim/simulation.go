@@ -31,6 +31,7 @@ type Totals struct {
 	Crashes     int           // processes and machines that were made to stop
 	Failures    int           // processes that stopped for what their disk did
 	Checkpoints int
+	Syncs       int // checkpoints that were taken over from another replica
 	Lost        int // runs that ended with a data file that cannot be repaired
 }
 
@@ -47,6 +48,7 @@ func (t *Totals) Add(other Totals) {
 	t.Failures += other.Failures
 	t.Checkpoints += other.Checkpoints
 	t.Lost += other.Lost
+	t.Syncs += other.Syncs
 }
 
 // Result is the outcome of one run.
@@ -84,6 +86,7 @@ type simulation struct {
 	buffers      buffer.Pool // of clients
 
 	replicas   []*replica
+	partition  partition
 	clients    []*client // all there ever were
 	clientByID map[u128.Uint128]*client
 	workload   *workload
@@ -125,7 +128,10 @@ func newSimulation(seed uint64, trace func(string)) *simulation {
 	s.crashesLeft = s.options.crashes
 	s.bus = newCheckBus(s)
 	s.workload = newWorkload(s)
-	s.replicas = []*replica{newReplica(s, 0)} // a cluster of one, so far
+	s.network.cut = s.partition.cut
+	for i := range s.options.cluster.replicas {
+		s.replicas = append(s.replicas, newReplica(s, i))
+	}
 	return s
 }
 
@@ -142,14 +148,16 @@ func (s *simulation) run() {
 		r.start()
 		s.crashInTime(r)
 	}
+	s.partitionInTime()
 	for range s.options.clients {
 		s.newClient()
 	}
 	s.until(chaosMax, func() bool { return s.workload.left == 0 && s.crashesLeft == 0 || s.workload.left == 0 && s.idle() })
 	s.calmDown()
 	if !s.until(calmMax, func() bool { return s.idle() && s.allUp() }) {
-		s.fail("%d calls have not ended %v after the last fault", s.unanswered(), calmMax)
+		s.fail("%d calls have not ended %v after the last fault: %s", s.unanswered(), calmMax, s.positions())
 	}
+	s.converge()
 	s.checkTwice()
 }
 
@@ -163,8 +171,8 @@ func (s *simulation) until(limit time.Duration, done func() bool) bool {
 		if s.scheduler.now > end {
 			return false
 		}
-		if s.scheduler.events > eventsMax {
-			s.fail("%d events have not brought the run to an end", eventsMax)
+		if most := eventsMax * len(s.replicas); s.scheduler.events > most {
+			s.fail("%d events have not brought the run to an end", most)
 		}
 		if !s.scheduler.next() {
 			s.fail("nothing is left to happen")
@@ -177,6 +185,7 @@ func (s *simulation) until(limit time.Duration, done func() bool) bool {
 func (s *simulation) calmDown() {
 	s.trace("calm after %d calls", s.calls)
 	s.calm, s.network.calm = true, true
+	s.partition = partition{}
 	for _, r := range s.replicas {
 		if p := r.process; p != nil {
 			p.storage.calm = true
@@ -194,12 +203,15 @@ func (s *simulation) checkTwice() {
 		if s.over {
 			return
 		}
-		s.until(calmMax, r.quiet)
-		r.process.check(r.process.machine.unchanged)
+		if r.alone() {
+			s.until(calmMax, r.quiet)
+			r.process.check(r.process.machine.unchanged)
+		}
 		s.trace("last crash of replica %d", r.index)
 		r.end()
 		r.start()
-		s.until(calmMax, s.allUp) // which checks the state
+		s.until(calmMax, s.allUp) // which checks the state of a cluster of one
+		s.converge()
 	}
 }
 

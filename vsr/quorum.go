@@ -6,3 +6,16 @@ package vsr
 func quorumReplication(replicaCount uint8) int {
 	return [...]int{1: 1, 2: 2, 3: 2, 4: 2, 5: 3, 6: 3}[replicaCount]
 }
+
+// quorumViewChange returns how many replicas must have left a view before
+// another can begin: so many that they meet every replication quorum.
+func quorumViewChange(replicaCount uint8) int {
+	return [...]int{1: 1, 2: 2, 3: 2, 4: 3, 5: 3, 6: 4}[replicaCount]
+}
+
+// quorumNack returns how many replicas that have not made a prepare durable
+// prove that it was never committed: so many that the others are no
+// replication quorum.
+func quorumNack(replicaCount uint8) int {
+	return int(replicaCount) - quorumReplication(replicaCount) + 1
+}

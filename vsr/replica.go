@@ -1,6 +1,8 @@
 package vsr
 
 import (
+	"fmt"
+
 	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/internal/buffer"
 	"github.com/ledgerd/ledgerd/internal/checksum"
@@ -16,8 +18,10 @@ import (
 type Options struct {
 	Storage Storage
 	Bus     Bus
-	Clock   Clock
-	Pool    *buffer.Pool
+	// Peers may be nil in a cluster of one.
+	Peers Peers
+	Clock Clock
+	Pool  *buffer.Pool
 
 	// NewStateMachine returns the service to replicate, which keeps its
 	// state on the given grid. It is called once, by Open. fault stops the
@@ -63,9 +67,10 @@ func (o *Options) expect(root *superblock.State) error {
 // and executes them. It is an ordinary value of its owner: one goroutine calls
 // its methods, and no other.
 //
-// The owner calls Open once, then OnMessage for each message, lets the Storage
-// call back, calls Tick every TickInterval, and Step after whatever happened. After each of these it
-// looks at Err: a replica that has failed must not go on.
+// The owner calls Open once, then OnMessage for each message, Tick every
+// TickInterval, lets the Storage call back, and calls Step after whatever
+// happened. After each of these it looks at Err: a replica that has failed must
+// not go on.
 type Replica struct {
 	options Options
 	quorum  int // acks that commit a prepare
@@ -87,7 +92,7 @@ type Replica struct {
 
 	view View
 
-	// head is the newest prepare in the log. Invariant: head.op is
+	// head is the newest prepare in the log. Invariant: at a primary head.op is
 	// commitMin + the prepares in the pipeline, but for a replay.
 	head     head
 	requests *requests
@@ -99,6 +104,8 @@ type Replica struct {
 
 	// commitMin is the newest prepare that was executed, commitChecksum its
 	// checksum and commitOrdinal the ordinal of its last request.
+	// commitMax is an op known to be committed; at a primary it is commitMin.
+	commitMax      Op
 	commitMin      Op
 	commitChecksum checksum.Sum
 	commitOrdinal  Ordinal
@@ -111,6 +118,8 @@ type Replica struct {
 	onDurable  func(op uint64)
 	// replayEnd is the op at which the replay ends.
 	replayEnd Op
+	// group is the replica's part in a cluster of more than one.
+	group group
 	// scrub looks for rot, from the moment that the replica serves.
 	scrub scrub
 	// sync is the one Sync in flight during a checkpoint.
@@ -127,6 +136,15 @@ const (
 	// statusReplay executes what the journal has after the checkpoint.
 	statusReplay
 	statusNormal
+	// statusViewChange is that of a replica which has left a view and has not
+	// taken over the log of the next.
+	statusViewChange
+	// statusRecovering is that of a restarted backup which has yet to learn
+	// where the log of its view ends.
+	statusRecovering
+	// statusSyncing is that of a replica whose checkpoint is another one's, and
+	// which lacks blocks of it. It has no state, no log and no vote.
+	statusSyncing
 )
 
 // New returns a replica that has yet to be opened.
@@ -151,8 +169,11 @@ func (r *Replica) Index() uint8 { return r.root.Replica }
 // ReplicaCount returns how many replicas the cluster has.
 func (r *Replica) ReplicaCount() uint8 { return r.root.ReplicaCount }
 
-// View returns the current view.
+// View returns the current view, which is durable.
 func (r *Replica) View() View { return r.view }
+
+// CheckpointOp returns the op of the checkpoint that the superblock names.
+func (r *Replica) CheckpointOp() Op { return Op(r.root.Checkpoint.Op) }
 
 // CommitMin returns the newest op that was executed.
 func (r *Replica) CommitMin() Op { return r.commitMin }
@@ -169,7 +190,23 @@ func (r *Replica) fail(err error) {
 	}
 }
 
-// isPrimary reports whether this replica leads the current view.
-func (r *Replica) isPrimary() bool {
-	return uint32(r.view)%uint32(r.root.ReplicaCount) == uint32(r.root.Replica)
+// alone reports whether this is a cluster of one.
+func (r *Replica) alone() bool { return r.root.ReplicaCount == 1 }
+
+// primaryOf returns the replica that leads a view.
+func (r *Replica) primaryOf(view View) uint8 {
+	return uint8(uint32(view) % uint32(r.root.ReplicaCount))
+}
+
+// isPrimary reports whether this replica is the primary of the current view.
+func (r *Replica) isPrimary() bool { return r.primaryOf(r.view) == r.root.Replica }
+
+// leads reports whether this replica is the primary, and its view has begun.
+func (r *Replica) leads() bool { return r.status == statusNormal && r.isPrimary() }
+
+// String tells where the replica is, for logs.
+func (r *Replica) String() string {
+	names := [...]string{"opening", "replay", "normal", "view change", "recovering", "syncing"}
+	return fmt.Sprintf("%s in view %d, log view %d, checkpoint %d, head %d, certain %d, committed %d, executed %d",
+		names[r.status], r.view, r.root.LogView, r.root.Checkpoint.Op, r.head.op, r.certain(), r.commitMax, r.commitMin)
 }

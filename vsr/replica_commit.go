@@ -16,7 +16,7 @@ import (
 type committing struct {
 	stage    commitStage
 	header   wire.Prepare
-	message  *buffer.Buffer // held by the pipeline or, in replay, by the replica
+	message  *buffer.Buffer // one reference
 	requests []wire.Entry   // not yet executed
 	bodies   []byte         // of requests, back to back
 }
@@ -25,6 +25,7 @@ type commitStage uint8
 
 const (
 	stageIdle commitStage = iota
+	stageRead             // the prepare comes from the journal
 	stagePrefetch
 	stageReady // the next request is prefetched
 	stageCheckpoint
@@ -34,14 +35,13 @@ const (
 // executes at most one prepare, so that the caller can look for new messages
 // in between. It reports whether there is more to do at once.
 func (r *Replica) Step() (more bool) {
-	if r.err != nil {
+	if r.err != nil || r.status == statusSyncing || r.status == statusOpening || r.group.adopting {
 		return false
 	}
+	r.advance()
 	r.prepareWaiting()
-	if r.commit.stage == stageIdle && r.status == statusNormal {
-		if entry := r.pipeline.at(r.commitMin + 1); entry != nil && r.isCommittable(entry) {
-			r.startCommit(entry.header, entry.message)
-		}
+	if r.commit.stage == stageIdle {
+		r.commitNext()
 	}
 	if r.commit.stage != stageReady {
 		return false
@@ -50,11 +50,24 @@ func (r *Replica) Step() (more bool) {
 	return true
 }
 
-func (r *Replica) isCommittable(entry *prepared) bool {
-	return bits.OnesCount8(entry.acks) >= r.quorum
+// commitNext begins to execute the next prepare, if it is committed and durable
+// here.
+func (r *Replica) commitNext() {
+	entry := r.pipeline.at(r.commitMin + 1)
+	if !r.leads() {
+		r.commitNextOfBackup(entry)
+	} else if entry != nil && r.isCommittable(entry) {
+		r.startCommit(entry.header, entry.message.Retain())
+	}
 }
 
-// startCommit begins to execute a prepare.
+// isCommittable reports whether a quorum has made a prepare durable, this
+// replica among them.
+func (r *Replica) isCommittable(entry *prepared) bool {
+	return bits.OnesCount8(entry.acks) >= r.quorum && entry.acks>>r.root.Replica&1 == 1
+}
+
+// startCommit begins to execute a prepare. It takes over the reference.
 func (r *Replica) startCommit(header wire.Prepare, message *buffer.Buffer) {
 	if Op(header.Op) != r.commitMin+1 || header.Parent != r.commitChecksum {
 		panic("vsr: commit out of order or off the chain")
@@ -105,9 +118,9 @@ func (r *Replica) finishCommit() {
 	r.commitMin = Op(header.Op)
 	r.commitChecksum = header.Checksum
 	r.timestamp = max(r.timestamp, header.Timestamp)
-	if r.status == statusReplay {
-		r.commit.message.Release()
-	} else {
+	r.commitMax = max(r.commitMax, r.commitMin)
+	r.commit.message.Release()
+	if r.pipeline.at(r.commitMin) != nil {
 		r.pipeline.pop()
 	}
 	r.commit.message = nil
@@ -139,12 +152,12 @@ func (r *Replica) executeRequest(prepare *wire.Prepare, entry *wire.Entry, body 
 			session = nil
 		}
 	}
-	r.requests.committed(entry.Client)
+	r.requests.committed(entry.Client, entry.RequestChecksum)
 	reply, message := r.reply(prepare, entry, result)
 	if session != nil { // or evicted since the request was admitted
 		session.store(reply, message)
 	}
-	if r.status == statusNormal && r.isPrimary() {
+	if r.leads() {
 		r.options.Bus.SendToClient(entry.Client, message)
 	}
 	message.Release()

@@ -27,6 +27,10 @@ func (r *Replica) Open(done func(error)) {
 			r.fail(err)
 			return
 		}
+		if r.root.Syncing {
+			r.openSyncing()
+			return
+		}
 		r.openCheckpoint()
 	})
 }
@@ -45,7 +49,7 @@ func (r *Replica) openCheckpoint() {
 		Cluster:       r.root.Cluster,
 		HeadersOffset: layout.JournalHeadersOffset(), Slots: layout.JournalSlots,
 		RecordsOffset: layout.JournalRecordsOffset(), RingSize: layout.JournalRingSize,
-		Fault: r.fail,
+		Repairable: !r.alone(), Fault: r.fail,
 	})
 	r.grid = grid.New(r.options.Storage, grid.Config{
 		ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize),
@@ -85,6 +89,7 @@ func (r *Replica) openSessions() {
 	checkpoint := &r.root.Checkpoint
 	r.commitMin, r.commitChecksum = Op(checkpoint.Op), checkpoint.HeaderChecksum
 	r.commitOrdinal, r.timestamp = Ordinal(checkpoint.NextOrdinal-1), checkpoint.Timestamp
+	r.commitMax = r.commitMin
 	if checkpoint.Sessions.IsZero() {
 		r.openJournal()
 		return
@@ -110,7 +115,15 @@ func (r *Replica) openJournal() {
 	r.journal.Recover(start, func(headOp uint64, err error) {
 		r.replayEnd = Op(headOp)
 		r.orFail("recover the journal", func() {
+			if !r.alone() && r.opened == nil {
+				r.openInCluster() // it has been repaired before the sync
+				return
+			}
 			r.superblock.Repair(func() {
+				if !r.alone() {
+					r.openInCluster()
+					return
+				}
 				r.status = statusReplay
 				r.replayNext()
 			})

@@ -68,10 +68,17 @@ func (p *pipeline) pop() {
 	p.count--
 }
 
+// clear forgets all prepares.
+func (p *pipeline) clear() {
+	for p.count > 0 {
+		p.pop()
+	}
+}
+
 // prepareWaiting turns what waits into prepares, as far as the pipeline and
 // the journal have room.
 func (r *Replica) prepareWaiting() {
-	for r.status == statusNormal && r.isPrimary() && !r.pipeline.full() {
+	for r.leads() && !r.pipeline.full() && !r.abdicates() {
 		now := r.now()
 		pulseSlots := r.pulseDue(now)
 		count, bodySize := r.requests.next()
@@ -162,6 +169,7 @@ func (r *Replica) prepare(now uint64, pulseSlots, count, bodySize int) bool {
 	r.head.advance(&header)
 	r.pipeline.push(prepared{header: header, message: message})
 	r.journal.Append(message, r.onDurable)
+	r.broadcast(message)
 	return true
 }
 
@@ -202,12 +210,14 @@ func entryOf(header *wire.Request) wire.Entry {
 }
 
 // onJournalled is called when a prepare and its witness are durable here.
-func (r *Replica) onJournalled(op uint64) { r.acknowledge(Op(op), r.root.Replica) }
-
-// acknowledge counts the ack of one replica for a prepare.
-func (r *Replica) acknowledge(op Op, replica uint8) {
-	if entry := r.pipeline.at(op); entry != nil {
-		entry.acks |= 1 << replica
+func (r *Replica) onJournalled(op uint64) {
+	switch {
+	case r.leads():
+		if entry := r.pipeline.at(Op(op)); entry != nil {
+			entry.acks |= 1 << r.root.Replica
+		}
+	case r.status == statusNormal:
+		r.sendPrepareOK()
 	}
 }
 

@@ -20,7 +20,11 @@ const (
 // OnMessage handles one frame from the bus: checksums, size and cluster have
 // been verified, nothing else. The caller keeps its reference.
 func (r *Replica) OnMessage(message *buffer.Buffer) {
-	if r.status != statusNormal {
+	switch r.status {
+	case statusOpening, statusReplay:
+		return
+	case statusSyncing:
+		r.onMessageSyncing(message)
 		return
 	}
 	switch wire.CommandOf(message.Bytes) {
@@ -28,13 +32,24 @@ func (r *Replica) OnMessage(message *buffer.Buffer) {
 		r.onRequest(message)
 	case wire.CommandPingClient:
 		r.onPingClient(message.Bytes)
+	case wire.CommandPrepare:
+		r.onPrepare(message)
+	default:
+		r.onPeer(message)
 	}
 }
 
 // onRequest handles a request as PROTOCOL.md section 8 says.
 func (r *Replica) onRequest(message *buffer.Buffer) {
 	var header wire.Request
-	if header.Decode(message.Bytes) != nil || View(header.View) > r.view || !r.isPrimary() {
+	if header.Decode(message.Bytes) != nil || View(header.View) > r.view {
+		return
+	}
+	if !r.leads() {
+		if r.status == statusNormal && r.group.forwarded < forwardMax {
+			r.group.forwarded++
+			r.options.Peers.SendToReplica(r.primaryOf(r.view), message)
+		}
 		return
 	}
 	body := message.Bytes[wire.HeaderSize:]
@@ -160,7 +175,7 @@ func (r *Replica) onPingClient(frame []byte) {
 		return
 	}
 	if reason := r.judgePing(&ping); reason != 0 {
-		if r.isPrimary() {
+		if r.leads() {
 			r.sendEviction(ping.Client, reason)
 		}
 		return
@@ -172,7 +187,7 @@ func (r *Replica) onPingClient(frame []byte) {
 func (r *Replica) judgePing(ping *wire.PingClient) wire.EvictionReason {
 	switch {
 	case ping.Session != 0 && r.sessions.find(ping.Client) == nil &&
-		r.isPrimary() && uint64(r.commitOrdinal) >= ping.Session:
+		r.leads() && uint64(r.commitOrdinal) >= ping.Session:
 		return wire.EvictionNoSession
 	case ping.Release < r.options.ReleaseClientMin:
 		return wire.EvictionClientReleaseTooLow

@@ -23,10 +23,15 @@ const (
 // Tick lets time pass. The owner calls it every TickInterval, and Step after it.
 // Ticks that are late or left out slow down what they pace, and nothing else.
 func (r *Replica) Tick() {
-	if r.err != nil || r.status != statusNormal {
+	if r.err != nil || r.status == statusOpening {
 		return
 	}
-	r.scrub.tick()
+	if !r.alone() {
+		r.tickGroup()
+	}
+	if r.status == statusNormal && r.err == nil {
+		r.scrub.tick()
+	}
 }
 
 // scrub tours the blocks of the grid, all the time, so that rot is found while

@@ -84,5 +84,20 @@ func (q *requests) drop(count int) {
 	q.waiting = q.waiting[:rest]
 }
 
-// committed says that the client's request has been executed.
-func (q *requests) committed(client u128.Uint128) { delete(q.pending, client) }
+// clear forgets all that waits and all that is pending.
+func (q *requests) clear() {
+	for i := range q.waiting {
+		q.waiting[i].message.Release()
+	}
+	clear(q.waiting)
+	clear(q.pending)
+	q.waiting, q.bytes = q.waiting[:0], 0
+}
+
+// committed says that the client's request has been executed. A new primary may
+// have taken over a later one of the same client, which stays pending.
+func (q *requests) committed(client u128.Uint128, request checksum.Sum) {
+	if q.pending[client] == request {
+		delete(q.pending, client)
+	}
+}

@@ -85,6 +85,15 @@ type Bus interface {
 	SendToClient(client u128.Uint128, msg *buffer.Buffer)
 }
 
+// Peers sends messages to the other replicas of the cluster. Implemented by
+// io/bus and by the simulator's network.
+type Peers interface {
+	// SendToReplica queues the frame in msg for a replica. It never blocks
+	// and takes a reference of its own. Messages may be lost, come late, twice
+	// and in any order: whoever misses one asks for it.
+	SendToReplica(replica uint8, msg *buffer.Buffer)
+}
+
 // Clock tells the time. Implemented by the system's clocks and the simulator.
 type Clock interface {
 	// Realtime returns nanoseconds since the Unix epoch. It may jump.

@@ -72,8 +72,11 @@ func (c Command) String() string {
 
 // sizeMax returns the largest size of a message with this command.
 func (c Command) sizeMax() uint32 {
-	if c == CommandPrepare {
+	switch c {
+	case CommandPrepare:
 		return PrepareSizeMax
+	case CommandBlock:
+		return HeaderSize + MessageSizeMax
 	}
 	return MessageSizeMax
 }

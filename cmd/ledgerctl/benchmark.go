@@ -1,18 +1,15 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ledgerd/ledgerd/bench"
-	"github.com/ledgerd/ledgerd/client"
 	"github.com/ledgerd/ledgerd/internal/command"
 )
 
@@ -24,7 +21,10 @@ type benchmark struct {
 	directory string
 	yardstick bool
 	restart   bool
-	between   func(context.Context) error // of bench.Config
+	runs      int
+	plot      string
+	output    string
+	compare   bool
 }
 
 func newBenchmark(c *common) *cobra.Command {
@@ -34,36 +34,54 @@ func newBenchmark(c *common) *cobra.Command {
 		names = append(names, w.Name)
 	}
 	cmd := &cobra.Command{
-		Use:   "benchmark",
+		Use:   "benchmark [--compare A.json B.json]",
 		Short: "Measure how fast a server is",
 		Long: `Send a workload to a server, report speed, latencies and what the server cost,
-and check that all balances are right.
+and check that all balances are right. Or compare two results of the past.
 
 Without --addresses the server is started for the purpose, as a process of its
 own with a data file in a temporary folder, and both are gone afterwards. The
 flags of counts, sizes and orders change what the named workload says:
-  ` + strings.Join(names, ", "),
+  ` + strings.Join(names, ", ") + `
+
+Processor time, bytes written and the data file's size are those of the
+transfers that count; memory is the peak of all. Of several runs, each with a
+server of its own, the medians are shown with minimum and maximum.`,
 		Example: `  ledgerctl benchmark
   ledgerctl benchmark --workload=single-32 --yardstick
   ledgerctl benchmark --transfer-count=1000000 --clients=4 --id-order=random
+  ledgerctl benchmark --account-distribution=zipfian --phase=linked --warm-up=500000
+  ledgerctl benchmark --rate=200000 --clients=8 --transfer-batch-size=100 --plot=even.svg
+  ledgerctl benchmark --runs=5 --yardstick --output=bench/results
+  ledgerctl benchmark --compare before.json after.json
   ledgerctl benchmark --addresses=3000 --transfer-count=100000`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			w, err := b.resolve(cmd)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if b.compare {
+				return b.runCompare(cmd, args)
+			}
+			w, err := b.resolve(cmd, args)
 			if err != nil {
 				return command.Usagef("%w", err)
 			}
 			return b.run(cmd, w)
 		},
 	}
+	b.addFlags(cmd, names[0])
+	return cmd
+}
+
+func (b *benchmark) addFlags(cmd *cobra.Command, first string) {
 	flags := cmd.Flags()
-	flags.StringVar(&b.workload.Name, "workload", names[0], "named workload to begin with")
+	flags.StringVar(&b.workload.Name, "workload", first, "named workload to begin with")
 	flags.IntVar(&b.workload.Accounts, "account-count", 0, "accounts to create")
+	flags.StringVar((*string)(&b.workload.Distribution), "account-distribution", "", "uniform, zipfian, or hot: one is debited by every transfer")
+	flags.IntVar(&b.workload.WarmUp, "warm-up", 0, "transfers before the clock starts, over all clients")
 	flags.IntVar(&b.workload.Transfers, "transfer-count", 0, "transfers to create, over all clients")
 	flags.IntVar(&b.workload.Batch, "transfer-batch-size", 0, "transfers in one request")
 	flags.IntVar(&b.workload.Clients, "clients", 0, "clients, each with one request in flight")
+	flags.IntVar(&b.workload.Rate, "rate", 0, "transfers a second that fall due, answered or not; latencies count from then. 0 is as many as are answered")
 	flags.StringVar((*string)(&b.workload.IDOrder), "id-order", "", "time-ordered, sequential, reversed or random")
-	flags.StringVar((*string)(&b.workload.Phase), "phase", "", "single, pending or two-phase")
+	flags.StringVar((*string)(&b.workload.Phase), "phase", "", "single, pending, two-phase, or linked: in chains of four")
 	flags.IntVar(&b.workload.UserData, "user-data-every", 0, "of how many transfers one has a user_data_64; 0 is none")
 	flags.IntVar(&b.workload.Queries, "query-count", 0, "queries of each kind after the transfers")
 	flags.Uint64Var(&b.workload.Seed, "seed", 0, "seed of accounts and amounts")
@@ -71,61 +89,87 @@ flags of counts, sizes and orders change what the named workload says:
 	flags.StringVar(&b.directory, "directory", os.TempDir(), "where to put temporary files; choose the disk to measure")
 	flags.BoolVar(&b.restart, "restart", false, "restart the server before the queries, so that it has nothing in memory")
 	flags.BoolVar(&b.yardstick, "yardstick", false, "also do the least work that any ledger must do, to compare with")
-	return cmd
+	flags.IntVar(&b.runs, "runs", 1, "how often to measure, each time with a server of its own")
+	flags.StringVar(&b.plot, "plot", "", "file to draw throughput and latency over time into, as SVG")
+	flags.StringVar(&b.output, "output", "", "folder to keep the result in, as DATE-WORKLOAD-COMMIT.json")
+	flags.BoolVar(&b.compare, "compare", false, "compare two results, and measure nothing")
 }
 
-// resolve returns the named workload with the changes that flags ask for.
-func (b *benchmark) resolve(cmd *cobra.Command) (bench.Workload, error) {
+// resolve returns the named workload with the changes that flags ask for, or
+// what is wrong with the flags.
+func (b *benchmark) resolve(cmd *cobra.Command, args []string) (bench.Workload, error) {
 	w, err := bench.FindWorkload(b.workload.Name)
 	if err != nil {
 		return w, err
 	}
 	for name, change := range map[string]func(){
-		"account-count":       func() { w.Accounts = b.workload.Accounts },
-		"transfer-count":      func() { w.Transfers = b.workload.Transfers },
-		"transfer-batch-size": func() { w.Batch = b.workload.Batch },
-		"clients":             func() { w.Clients = b.workload.Clients },
-		"id-order":            func() { w.IDOrder = b.workload.IDOrder },
-		"phase":               func() { w.Phase = b.workload.Phase },
-		"user-data-every":     func() { w.UserData = b.workload.UserData },
-		"query-count":         func() { w.Queries = b.workload.Queries },
-		"seed":                func() { w.Seed = b.workload.Seed },
+		"account-count":        func() { w.Accounts = b.workload.Accounts },
+		"account-distribution": func() { w.Distribution = b.workload.Distribution },
+		"warm-up":              func() { w.WarmUp = b.workload.WarmUp },
+		"transfer-count":       func() { w.Transfers = b.workload.Transfers },
+		"transfer-batch-size":  func() { w.Batch = b.workload.Batch },
+		"clients":              func() { w.Clients = b.workload.Clients },
+		"rate":                 func() { w.Rate = b.workload.Rate },
+		"id-order":             func() { w.IDOrder = b.workload.IDOrder },
+		"phase":                func() { w.Phase = b.workload.Phase },
+		"user-data-every":      func() { w.UserData = b.workload.UserData },
+		"query-count":          func() { w.Queries = b.workload.Queries },
+		"seed":                 func() { w.Seed = b.workload.Seed },
 	} {
 		if cmd.Flags().Changed(name) {
 			change()
 		}
 	}
+	given := cmd.Flags().Changed("addresses")
+	switch {
+	case len(args) != 0:
+		return w, fmt.Errorf("%q is of no use without --compare", args[0])
+	case b.runs < 1:
+		return w, fmt.Errorf("--runs: %d is less than 1", b.runs)
+	case given && b.runs > 1:
+		return w, errors.New("--runs is for servers of the benchmark's own: leave --addresses away")
+	case given && b.restart:
+		return w, errors.New("--restart is for a server of the benchmark's own: leave --addresses away")
+	case b.yardstick && w.Transfers == 0:
+		return w, errors.New("--yardstick needs transfers")
+	}
 	return w, w.Validate()
 }
 
-// run measures, in a folder that is gone afterwards, and prints the report.
-func (b *benchmark) run(cmd *cobra.Command, w bench.Workload) (err error) {
-	folder, err := os.MkdirTemp(b.directory, "ledgerctl-benchmark-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-
-	r := report{Workload: w}
-	if cmd.Flags().Changed("addresses") {
-		if b.restart {
-			return command.Usagef("--restart is for a server of the benchmark's own: leave --addresses away")
+// run measures as often as asked, prints the report, and keeps it.
+func (b *benchmark) run(cmd *cobra.Command, w bench.Workload) error {
+	if b.output != "" {
+		if err := os.MkdirAll(b.output, 0o755); err != nil {
+			return err
 		}
-		err = b.measure(cmd, &r)
-	} else {
-		err = b.measureOwnServer(cmd, filepath.Join(folder, "benchmark.ledger"), &r)
 	}
-	if err != nil {
-		return err
+	if b.plot != "" { // a long run should not fail at its end
+		if _, err := os.Stat(filepath.Dir(b.plot)); err != nil {
+			return err
+		}
 	}
-	if b.yardstick {
-		progress, done := b.progress(cmd, w, "yardstick")
-		y, err := bench.MeasureYardstick(cmd.Context(), w, folder, progress)
-		done()
+	var runs []*report
+	for n := range b.runs {
+		label := ""
+		if b.runs > 1 {
+			label = fmt.Sprintf("run %d of %d: ", n+1, b.runs)
+		}
+		r, err := b.measure(cmd, w, label)
 		if err != nil {
 			return err
 		}
-		r.setYardstick(y)
+		runs = append(runs, r)
+	}
+	r := summarize(runs)
+	if b.output != "" {
+		if err := r.keep(b.output); err != nil {
+			return err
+		}
+	}
+	if b.plot != "" {
+		if err := os.WriteFile(b.plot, drawPlot(r), 0o644); err != nil {
+			return err
+		}
 	}
 	if b.tabular(cmd) {
 		return r.writeTable(cmd.OutOrStdout())
@@ -133,83 +177,21 @@ func (b *benchmark) run(cmd *cobra.Command, w bench.Workload) (err error) {
 	return r.writeJSON(cmd.OutOrStdout())
 }
 
-// measureOwnServer measures a server that lives no longer than this call.
-func (b *benchmark) measureOwnServer(cmd *cobra.Command, path string, r *report) error {
-	if err := formatServer(path); err != nil {
-		return err
+// runCompare compares two files.
+func (b *benchmark) runCompare(cmd *cobra.Command, args []string) error {
+	if len(args) != 2 {
+		return command.Usagef("--compare needs two files, not %d", len(args))
 	}
-	server, err := startServer(path, b.caches)
+	before, err := readReport(args[0])
 	if err != nil {
 		return err
 	}
-	b.addresses = server.address
-	if b.restart {
-		b.between = func(context.Context) error {
-			b.readCost(server, r)
-			if err := server.stop(); err != nil {
-				return err
-			}
-			start := time.Now()
-			if server, err = startServer(path, b.caches); err != nil {
-				return err
-			}
-			r.RestartSeconds = time.Since(start).Seconds()
-			b.addresses = server.address
-			return nil
-		}
-	}
-	if err := b.measure(cmd, r); err != nil {
-		return errors.Join(err, server.stop())
-	}
-	b.readCost(server, r)
-	if err := server.stop(); err != nil {
-		return err
-	}
-	file, err := os.Stat(path)
+	after, err := readReport(args[1])
 	if err != nil {
 		return err
 	}
-	r.setDataFile(file.Size())
-	return nil
-}
-
-// readCost adds what a server has cost to the report, if the system tells.
-func (b *benchmark) readCost(server *serverProcess, r *report) {
-	if cost, err := bench.ReadProcess(server.pid()); err == nil {
-		r.addServer(cost)
+	if b.tabular(cmd) {
+		return writeComparison(cmd.OutOrStdout(), before, after)
 	}
-}
-
-// measure runs the workload of r against the server at b.addresses.
-func (b *benchmark) measure(cmd *cobra.Command, r *report) error {
-	progress, done := b.progress(cmd, r.Workload, "transfers")
-	defer done()
-	before, _ := bench.ReadProcess(os.Getpid())
-	result, err := bench.Run(cmd.Context(), bench.Config{
-		Workload: r.Workload,
-		Connect:  func(ctx context.Context) (bench.Ledger, error) { return b.connect(ctx) },
-		Progress: progress,
-		Between:  b.between,
-	})
-	if err != nil {
-		if errors.Is(err, client.ErrTooMuchData) {
-			return fmt.Errorf("%w: try a smaller --transfer-batch-size", err)
-		}
-		return err
-	}
-	r.setResult(result)
-	if after, err := bench.ReadProcess(os.Getpid()); err == nil {
-		r.setDriver(after.CPU - before.CPU)
-	}
-	return nil
-}
-
-// progress returns a bench.Config.Progress that draws on a terminal, and a
-// function that wipes the drawing.
-func (b *benchmark) progress(cmd *cobra.Command, w bench.Workload, what string) (progress func(int), done func()) {
-	if !command.IsTerminal(cmd.ErrOrStderr()) {
-		return nil, func() {}
-	}
-	bar := newBar(cmd.ErrOrStderr(), w.Transfers, what)
-	return func(transfers int) { bar.Add(transfers) }, func() { bar.Clear() } // only drawing can fail
+	return writeComparisonJSON(cmd.OutOrStdout(), before, after)
 }

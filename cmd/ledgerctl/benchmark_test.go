@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,7 +18,7 @@ func TestBenchmark(t *testing.T) {
 	directory := t.TempDir()
 	got := ledgerctl(t, "", "benchmark", "--directory="+directory, "--yardstick",
 		"--account-count=100", "--transfer-count=2000", "--transfer-batch-size=100", "--clients=4",
-		"--phase=two-phase", "--id-order=random", "--query-count=5", "--seed=9", "--user-data-every=3", "--restart", "--cache-grid=1MiB", "--cache-accounts=2MiB")
+		"--account-distribution=zipfian", "--warm-up=500", "--rate=100000", "--phase=two-phase", "--id-order=random", "--query-count=5", "--seed=9", "--user-data-every=3", "--restart", "--cache-grid=1MiB", "--cache-accounts=2MiB")
 	if got.code != 0 {
 		t.Fatalf("exit code %d, %s", got.code, got.stderr)
 	}
@@ -24,7 +27,8 @@ func TestBenchmark(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := bench.Workload{
-		Name: "plain", Accounts: 100, Transfers: 2000, Batch: 100, Clients: 4,
+		Name: "plain", Accounts: 100, Distribution: bench.DistributionZipfian,
+		WarmUp: 500, Transfers: 2000, Batch: 100, Clients: 4, Rate: 100_000,
 		IDOrder: bench.IDRandom, Phase: bench.PhaseTwo, Queries: 5, UserData: 3, Seed: 9,
 	}
 	if r.Workload != want || r.Batches.Count != 20 || len(r.Queries) != int(bench.QuestionCount) || r.Queries[0].Latency.Count != 5 {
@@ -34,8 +38,13 @@ func TestBenchmark(t *testing.T) {
 		r.Yardstick.Share <= 0 || r.Yardstick.TransfersPerSecond <= 0 {
 		t.Errorf("report makes no sense: %s", got.stdout)
 	}
+	if want := r.TransfersPerSecond / r.Yardstick.TransfersPerSecond; math.Abs(r.Yardstick.Share/want-1) > 1e-9 {
+		t.Errorf("share %v of the yardstick, want %v", r.Yardstick.Share, want)
+	}
 	if _, err := os.Stat("/proc/self/stat"); err == nil && r.ServerResidentMax == 0 {
 		t.Error("the server cost no memory")
+	} else if _, err := os.Stat("/proc/self/io"); err == nil && r.ServerWritten < 2000*128 {
+		t.Errorf("the server wrote %d bytes of 2000 transfers", r.ServerWritten)
 	}
 	if left, err := os.ReadDir(directory); err != nil || len(left) != 0 {
 		t.Errorf("left %v behind, %v", left, err)
@@ -65,5 +74,49 @@ func TestBenchmarkServerThatDoesNotStart(t *testing.T) {
 	}
 	if _, err := startServer(t.TempDir(), caches{}); err == nil || !strings.Contains(err.Error(), "the server did not start") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestBenchmarkRuns keeps the result of three runs, draws it, and compares it
+// with itself.
+func TestBenchmarkRuns(t *testing.T) {
+	output, plot := filepath.Join(t.TempDir(), "new"), filepath.Join(t.TempDir(), "plot.svg")
+	got := ledgerctl(t, "", "benchmark", "--table", "--directory="+t.TempDir(), "--runs=3", "--output="+output, "--plot="+plot,
+		"--account-count=10", "--transfer-count=300", "--transfer-batch-size=10", "--query-count=1", "--phase=linked")
+	for _, want := range []string{"│ measure ", "│ median ", "│ minimum │ maximum │", "│ runs ", "│ 3 ", "│ batch p99.99 ", "│ right "} {
+		if got.code != 0 || !strings.Contains(got.stdout, want) {
+			t.Fatalf("exit code %d, no %q:\n%s%s", got.code, want, got.stdout, got.stderr)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(output, "????-??-??-??????-plain-unknown.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("kept %v, %v", files, err)
+	}
+	kept, err := readReport(files[0])
+	if err != nil || len(kept.Spread) == 0 {
+		t.Fatalf("%v: %+v", err, kept)
+	}
+	if speed := kept.Spread[1]; speed.Measure != "transfers a second" || len(speed.Runs) != 3 || speed.Median != kept.TransfersPerSecond ||
+		speed.Minimum > speed.Median || speed.Median > speed.Maximum || speed.Runs[0] == speed.Runs[1] {
+		t.Errorf("speeds %+v, that of the run %v", speed, kept.TransfersPerSecond)
+	}
+	if svg, err := os.ReadFile(plot); err != nil || !strings.HasPrefix(string(svg), "<svg ") {
+		t.Errorf("%v, drew %s", err, svg)
+	}
+	got = ledgerctl(t, "", "benchmark", "--compare", files[0], files[0])
+	var first comparison
+	if err := json.NewDecoder(strings.NewReader(got.stdout)).Decode(&first); err != nil || first.Measure != "elapsed" || *first.Ratio != 1 {
+		t.Errorf("%v: %s%s", err, got.stdout, got.stderr)
+	}
+	if err := kept.keep(output); !errors.Is(err, os.ErrExist) {
+		t.Errorf("overwrote a result: %v", err)
+	}
+}
+
+func TestBenchmarkRefusesToLoseItsResult(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none", "plot.svg")
+	got := ledgerctl(t, "", "benchmark", "--plot="+none, "--transfer-count=1000000000")
+	if got.code != 1 || !strings.Contains(got.stderr, "no such file") {
+		t.Errorf("exit code %d, %s", got.code, got.stderr)
 	}
 }

@@ -132,6 +132,13 @@ func TestMistakesOfUsage(t *testing.T) {
 		{"transfers create --amount=-1", `"-1" is not a number`},
 		{"benchmark --workload=x", `no workload "x"; there are plain`},
 		{"benchmark --clients=0", "client count 0 is not in"},
+		{"benchmark --account-distribution=x", `unknown account distribution "x"`},
+		{"benchmark --runs=0", "--runs: 0 is less than 1"},
+		{"benchmark --runs=2 --addresses=1", "--runs is for servers of the benchmark's own"},
+		{"benchmark --restart --addresses=1", "--restart is for a server of the benchmark's own"},
+		{"benchmark --yardstick --transfer-count=0", "--yardstick needs transfers"},
+		{"benchmark a.json", `"a.json" is of no use without --compare`},
+		{"benchmark --compare a.json", "--compare needs two files, not 1"},
 	} {
 		got := ledgerctl(t, "", strings.Fields(test.args)...)
 		if got.code != command.ExitUsage || !strings.Contains(got.stderr, test.complaint) || got.stdout != "" {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/ledgerd/ledgerd/bench"
@@ -11,8 +12,11 @@ import (
 )
 
 // report is what a benchmark found, with units in the names. What could not be
-// measured is left out.
+// measured is left out. Of several runs it is the one whose speed is the median,
+// and Spread tells of the others.
 type report struct {
+	Date               time.Time        `json:"date"`
+	Commit             string           `json:"commit,omitempty"`
 	Workload           bench.Workload   `json:"workload"`
 	ElapsedSeconds     float64          `json:"elapsed_seconds"`
 	TransfersPerSecond float64          `json:"transfers_per_second"`
@@ -20,11 +24,13 @@ type report struct {
 	Timeline           *timelineReport  `json:"timeline,omitempty"`
 	Queries            []queryReport    `json:"queries,omitempty"`
 	RestartSeconds     float64          `json:"restart_seconds,omitempty"`
-	ServerResidentMax  int64            `json:"server_resident_max_bytes,omitempty"`
-	ServerCPUSeconds   float64          `json:"server_cpu_seconds,omitempty"`
+	ServerResidentMax  int64            `json:"server_resident_max_bytes,omitempty"` // of the whole run
+	ServerCPUSeconds   float64          `json:"server_cpu_seconds,omitempty"`        // this and the rest: of the transfers
+	ServerWritten      int64            `json:"server_written_bytes,omitempty"`
 	DriverCPUSeconds   float64          `json:"driver_cpu_seconds,omitempty"`
 	DataFileBytes      int64            `json:"data_file_bytes,omitempty"`
 	Yardstick          *yardstickReport `json:"yardstick,omitempty"`
+	Spread             []spread         `json:"spread,omitempty"`
 }
 
 // timelineReport tells how even the speed was.
@@ -48,6 +54,8 @@ type percentiles struct {
 	P50   float64 `json:"p50"`
 	P90   float64 `json:"p90"`
 	P99   float64 `json:"p99"`
+	P999  float64 `json:"p999"`
+	P9999 float64 `json:"p9999"`
 	P100  float64 `json:"p100"`
 }
 
@@ -62,7 +70,10 @@ type yardstickReport struct {
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func newPercentiles(l bench.Latencies) percentiles {
-	return percentiles{l.Count, milliseconds(l.P50), milliseconds(l.P90), milliseconds(l.P99), milliseconds(l.P100)}
+	return percentiles{
+		l.Count, milliseconds(l.P50), milliseconds(l.P90), milliseconds(l.P99),
+		milliseconds(l.P999), milliseconds(l.P9999), milliseconds(l.P100),
+	}
 }
 
 func (r *report) setResult(result bench.Result) {
@@ -89,15 +100,8 @@ func (r *report) setTimeline(t bench.Timeline) {
 	r.Timeline = x
 }
 
-// addServer takes note of what one process of the server has cost.
-func (r *report) addServer(cost bench.Process) {
-	r.ServerResidentMax = max(r.ServerResidentMax, cost.ResidentMax)
-	r.ServerCPUSeconds += cost.CPU.Seconds()
-}
-
-func (r *report) setDriver(cpu time.Duration) { r.DriverCPUSeconds = cpu.Seconds() }
-
-func (r *report) setDataFile(bytes int64) { r.DataFileBytes = bytes }
+// addResident takes note of the memory that one process of the server has had.
+func (r *report) addResident(bytes int64) { r.ServerResidentMax = max(r.ServerResidentMax, bytes) }
 
 func (r *report) setYardstick(y bench.Yardstick) {
 	r.Yardstick = &yardstickReport{
@@ -109,55 +113,116 @@ func (r *report) setYardstick(y bench.Yardstick) {
 	}
 }
 
+// A figure is one number of a report, as tables show it.
+type figure struct {
+	Measure string  `json:"measure"`
+	Unit    string  `json:"unit,omitempty"`
+	Value   float64 `json:"value"`
+}
+
+// figures returns the numbers of the report's own run, in the order of tables.
+func (r *report) figures() []figure {
+	const megabyte = 1e6
+	all := []figure{
+		{"elapsed", "s", r.ElapsedSeconds},
+		{"transfers a second", "", r.TransfersPerSecond},
+		{"batch p50", "ms", r.Batches.P50},
+		{"batch p90", "ms", r.Batches.P90},
+		{"batch p99", "ms", r.Batches.P99},
+		{"batch p99.9", "ms", r.Batches.P999},
+		{"batch p99.99", "ms", r.Batches.P9999},
+		{"batch p100", "ms", r.Batches.P100},
+	}
+	if t := r.Timeline; t != nil {
+		all = append(all,
+			figure{"first tenth, a second", "", t.FirstTenth},
+			figure{"last tenth, a second", "", t.LastTenth},
+			figure{"worst 0.1 s, a second", "", t.Lowest})
+	}
+	if r.RestartSeconds != 0 {
+		all = append(all, figure{"restart", "s", r.RestartSeconds})
+	}
+	for _, query := range r.Queries {
+		all = append(all,
+			figure{query.Question + " p50", "ms", query.Latency.P50},
+			figure{query.Question + " p99", "ms", query.Latency.P99},
+			figure{query.Question + " p100", "ms", query.Latency.P100})
+	}
+	if r.ServerResidentMax != 0 {
+		all = append(all,
+			figure{"server memory, peak", "MB", float64(r.ServerResidentMax) / megabyte},
+			figure{"server processor time", "s", r.ServerCPUSeconds})
+	}
+	if r.ServerWritten != 0 {
+		all = append(all, figure{"server wrote", "MB", float64(r.ServerWritten) / megabyte})
+	}
+	if r.ServerWritten != 0 && r.Workload.Transfers != 0 {
+		all = append(all, figure{"written a transfer", "B", float64(r.ServerWritten) / float64(r.Workload.Transfers)})
+	}
+	if r.DriverCPUSeconds != 0 {
+		all = append(all, figure{"driver processor time", "s", r.DriverCPUSeconds})
+	}
+	if r.DataFileBytes != 0 {
+		all = append(all, figure{"data file", "MB", float64(r.DataFileBytes) / megabyte})
+	}
+	if y := r.Yardstick; y != nil {
+		all = append(all,
+			figure{"yardstick, a second", "", y.TransfersPerSecond},
+			figure{"share of the yardstick", "%", 100 * y.Share})
+	}
+	return all
+}
+
 func (r *report) writeJSON(w io.Writer) error { return json.NewEncoder(w).Encode(r) }
 
 func (r *report) writeTable(w io.Writer) error {
-	const megabyte = 1e6
+	load := "as fast as answered"
+	if r.Workload.Rate != 0 {
+		load = fmt.Sprintf("%d transfers a second fall due", r.Workload.Rate)
+	}
 	rows := [][]string{
 		{"workload", r.Workload.Name},
-		{"accounts", fmt.Sprint(r.Workload.Accounts)},
-		{"transfers", fmt.Sprint(r.Workload.Transfers)},
+		{"accounts", fmt.Sprintf("%d, %s", r.Workload.Accounts, r.Workload.Distribution)},
+		{"transfers, warm-up", fmt.Sprintf("%d, %d", r.Workload.Transfers, r.Workload.WarmUp)},
 		{"clients × batch", fmt.Sprintf("%d × %d", r.Workload.Clients, r.Workload.Batch)},
+		{"load", load},
 		{"ids, phase", fmt.Sprintf("%s, %s", r.Workload.IDOrder, r.Workload.Phase)},
-		{"elapsed", fmt.Sprintf("%.2f s", r.ElapsedSeconds)},
-		{"transfers a second", fmt.Sprintf("%.0f", r.TransfersPerSecond)},
-		{"batch p50 p90 p99 p100", r.Batches.String()},
 	}
-	if t := r.Timeline; t != nil {
-		rows = append(rows, []string{"first tenth, last, worst 0.1 s", fmt.Sprintf("%.0f  %.0f  %.0f", t.FirstTenth, t.LastTenth, t.Lowest)})
-	}
-	if r.RestartSeconds != 0 {
-		rows = append(rows, []string{"restart", fmt.Sprintf("%.2f s", r.RestartSeconds)})
-	}
-	for _, query := range r.Queries {
-		rows = append(rows, []string{query.Question, query.Latency.String()})
-	}
-	if r.ServerResidentMax != 0 {
-		rows = append(rows,
-			[]string{"server memory, peak", fmt.Sprintf("%.0f MB", float64(r.ServerResidentMax)/megabyte)},
-			[]string{"server processor time", fmt.Sprintf("%.2f s", r.ServerCPUSeconds)})
-	}
-	if r.DriverCPUSeconds != 0 {
-		rows = append(rows, []string{"driver processor time", fmt.Sprintf("%.2f s", r.DriverCPUSeconds)})
-	}
-	if r.DataFileBytes != 0 {
-		rows = append(rows, []string{"data file", fmt.Sprintf("%.0f MB", float64(r.DataFileBytes)/megabyte)})
-	}
-	if y := r.Yardstick; y != nil {
-		writes := "direct writes"
-		if !y.Direct {
-			writes = "buffered writes"
+	header := []string{"measure", "value"}
+	if r.Spread != nil {
+		header = []string{"measure", "median", "minimum", "maximum"}
+		rows = append(rows, []string{"runs", fmt.Sprint(len(r.Spread[0].Runs))})
+		for _, s := range r.Spread {
+			rows = append(rows, []string{s.Measure, number(s.Median, s.Unit), number(s.Minimum, s.Unit), number(s.Maximum, s.Unit)})
 		}
-		rows = append(rows,
-			[]string{"yardstick", fmt.Sprintf("%.0f a second: table %.2f s, %s %.2f s",
-				y.TransfersPerSecond, y.TableSeconds, writes, y.DiskSeconds)},
-			[]string{"share of the yardstick", fmt.Sprintf("%.0f %%", 100*y.Share)})
+	} else {
+		for _, f := range r.figures() {
+			rows = append(rows, []string{f.Measure, number(f.Value, f.Unit)})
+		}
+	}
+	if y := r.Yardstick; y != nil && !y.Direct {
+		rows = append(rows, []string{"yardstick's writes", "buffered: the file system takes no direct ones"})
 	}
 	rows = append(rows, []string{"balances", "right"}) // a run that finds them wrong has no report
-	return command.WriteTable(w, []string{"measure", "value"}, rows)
+	for i := range rows {
+		rows[i] = append(rows[i], make([]string, len(header)-len(rows[i]))...)
+	}
+	return command.WriteTable(w, header, rows)
 }
 
-// String shows all but the count.
-func (p *percentiles) String() string {
-	return fmt.Sprintf("%.2f  %.2f  %.2f  %.2f ms", p.P50, p.P90, p.P99, p.P100)
+// number returns a value with its unit and three digits or more.
+func number(value float64, unit string) string {
+	digits := 0
+	switch {
+	case value == 0:
+	case value < 10:
+		digits = 2
+	case value < 100:
+		digits = 1
+	}
+	text := strconv.FormatFloat(value, 'f', digits, 64)
+	if unit != "" {
+		text += " " + unit
+	}
+	return text
 }

@@ -22,7 +22,7 @@ import (
 // rigLayout is so small that a checkpoint comes after five prepares or so, that both
 // rings are lapped several times, and that the journal fills up now and then.
 var rigLayout = vsr.Layout{
-	JournalSlots: 32, JournalRingSize: 64 << 10, BlockSize: 4096, SessionsMax: rigCallers, RequestSizeMax: 12 << 10,
+	JournalSlots: 32, JournalRingSize: 48 << 10, BlockSize: 4096, SessionsMax: rigCallers, RequestSizeMax: 4352,
 }
 
 const (
@@ -43,6 +43,7 @@ type rig struct {
 	fileSize int64
 	now      uint64
 	replica  *vsr.Replica
+	view     vsr.View // of the last process that served
 	judge    *judge
 	pool     buffer.Pool
 	random   *rand.Rand
@@ -99,7 +100,7 @@ func newRig(seed uint64, script []gen.Request) *rig {
 func (r *rig) fork(seed uint64) *rig {
 	fork := &rig{
 		script: r.script, next: r.next, history: r.history.clone(), fileSize: r.fileSize, space: r.space,
-		now: r.now, callers: r.callers, patience: -1, random: rand.New(rand.NewPCG(seed, 4)),
+		view: r.view, now: r.now, callers: r.callers, patience: -1, random: rand.New(rand.NewPCG(seed, 4)),
 	}
 	fork.disk = faultdisk.New(rand.New(rand.NewPCG(seed, 2)))
 	fork.disk.Poke(0, r.disk.Peek(0, int(r.fileSize)))
@@ -193,6 +194,10 @@ func (r *rig) open() bool {
 	}
 	if opened && r.alive() {
 		r.judge.opened()
+		if r.replica.View() <= r.view {
+			r.fail("serves in view %d, which was there before: %d", r.replica.View(), r.view)
+		}
+		r.view = r.replica.View()
 	}
 	return r.alive()
 }
@@ -284,15 +289,52 @@ func (r *rig) deliver(frame []byte) {
 	message.Release()
 }
 
-// audit asks for all accounts, transfers and events. The judge compares.
+// audit asks for all accounts, and for transfers and events from some time on, or
+// before it. The judge compares.
 func (r *rig) audit() bool {
-	query, events := make([]byte, ledger.QueryFilterSize), make([]byte, ledger.ChangeEventsFilterSize)
-	(&ledger.QueryFilter{Limit: 8000}).Encode(query)
-	(&ledger.ChangeEventsFilter{Limit: 2500}).Encode(events)
-	r.callers[0].ask(ledger.OperationQueryAccountsUnbatched, query)
-	r.callers[1].ask(ledger.OperationQueryTransfersUnbatched, query)
-	r.callers[2].ask(ledger.OperationGetChangeEvents, events)
+	from, reversed := uint64(0), ledger.QueryFilterFlags(0)
+	if n := len(r.history.commits); n > 0 {
+		from = r.history.commits[r.random.IntN(n)].timestamp
+	}
+	if r.random.IntN(2) == 0 {
+		reversed = ledger.QueryFilterReversed
+	}
+	r.callers[0].ask(query(ledger.OperationQueryAccountsUnbatched, ledger.QueryFilter{Limit: 1000}))
+	r.callers[1].ask(query(ledger.OperationQueryTransfersUnbatched,
+		ledger.QueryFilter{TimestampMin: from, Limit: 200, Flags: reversed}))
+	r.callers[2].ask(changes(from, 100))
 	return r.send(3)
+}
+
+// readAll asks for all transfers and all events, page by page.
+func (r *rig) readAll() bool {
+	const page = 500
+	for from := uint64(1); ; {
+		r.callers[0].ask(query(ledger.OperationQueryTransfersUnbatched, ledger.QueryFilter{TimestampMin: from, Limit: page}))
+		r.callers[1].ask(changes(from, page))
+		if !r.send(2) {
+			return false
+		}
+		body := r.callers[1].body
+		if len(body) < page*ledger.ChangeEventSize {
+			return true
+		}
+		var last ledger.ChangeEvent
+		last.Decode(body[len(body)-ledger.ChangeEventSize:])
+		from = last.Timestamp + 1
+	}
+}
+
+func query(operation ledger.Operation, filter ledger.QueryFilter) (ledger.Operation, []byte) {
+	body := make([]byte, ledger.QueryFilterSize)
+	filter.Encode(body)
+	return operation, body
+}
+
+func changes(from uint64, limit uint32) (ledger.Operation, []byte) {
+	body := make([]byte, ledger.ChangeEventsFilterSize)
+	(&ledger.ChangeEventsFilter{TimestampMin: from, Limit: limit}).Encode(body)
+	return ledger.OperationGetChangeEvents, body
 }
 
 func (c *caller) register() {

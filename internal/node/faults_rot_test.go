@@ -95,10 +95,11 @@ func (p *photo) lost(offset int64, now []byte) uint64 {
 func TestFaultOfRot(t *testing.T) {
 	script, _ := baseline(t)
 	n := tally{t: t}
-	for _, requests := range []int{len(script) / 2, len(script) - 10} {
+	for _, left := range some(len(script)/2, 2, 3) {
+		requests := len(script) - left
 		p := newPhoto(t, script, requests)
 		for len(p.records) < 3 { // a checkpoint was just made
-			requests++
+			requests--
 			p = newPhoto(t, script, requests)
 		}
 		for _, sector := range some(int(p.fileSize/blockio.SectorSize), 50, all) {
@@ -125,7 +126,7 @@ func (n *tally) rotten(p *photo, r *rig, offset int64) {
 	lost := p.lost(offset, decayed)
 	damage := len(r.verify().Damage)
 	before := n.refusals
-	n.live(r, offset)
+	n.live(r, place{offset, blockio.SectorSize})
 	if r.wrong != nil {
 		return
 	}

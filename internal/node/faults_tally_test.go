@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/ledgerd/ledgerd/internal/blockio"
@@ -20,20 +21,19 @@ import (
 
 const (
 	scriptSeed     = 8
-	scriptRequests = 60
+	scriptRequests = 50
+	bulkEvents     = 30
 )
 
-// newScript returns requests that a client may send.
+// newScript returns requests that a client may send, of all kinds.
 func newScript() []gen.Request {
-	var script []gen.Request
 	shapes := model.New()
-	for _, request := range gen.Record(scriptSeed, rigStart, scriptRequests, model.New()) {
-		_, known, valid := shapes.Check(byte(request.Operation), request.Body, int(rigLayout.RequestSizeMax)-wire.HeaderSize)
-		if known && valid {
-			script = append(script, request)
-		}
-	}
-	return script
+	script := gen.Record(scriptSeed, rigStart, scriptRequests, model.New())
+	script = slices.DeleteFunc(script, func(r gen.Request) bool {
+		_, known, valid := shapes.Check(byte(r.Operation), r.Body, int(rigLayout.RequestSizeMax)-wire.HeaderSize)
+		return !known || !valid
+	})
+	return gen.WithBulk(script, scriptSeed, gen.Bulk{Accounts: 8, Events: bulkEvents})
 }
 
 // tally counts what became of the cases of one test.
@@ -130,30 +130,43 @@ func (s *step) elsewhere(seed int) int64 {
 	return low + blockio.SectorSize*random.Int64N(sectors+1)
 }
 
+// place is a part of the data file.
+type place struct{ offset, size int64 }
+
+func (s *step) place() place { return place{s.offset, int64(s.size)} }
+
+// misplaced is where elsewhere puts a step.
+func (s *step) misplaced(seed int) place { return place{s.elsewhere(seed), int64(s.size)} }
+
+// overlaps reports whether p has a byte of the size bytes from offset on.
+func (p place) overlaps(offset, size int64) bool {
+	return p.offset < offset+size && offset < p.offset+p.size
+}
+
 // stopped judges the error by which a replica has stopped after a fault at one
-// of the offsets.
-func (n *tally) stopped(r *rig, offsets ...int64) {
+// of the places.
+func (n *tally) stopped(r *rig, places ...place) {
 	n.failures++
 	err := r.replica.Err()
-	if r.wrong == nil && !errors.Is(err, faultdisk.ErrInjected) && !isAt(err, offsets) {
-		r.fail("stopped by a fault at one of the offsets %d, without naming it: %w", offsets, err)
+	if r.wrong == nil && !errors.Is(err, faultdisk.ErrInjected) && !isAt(err, places) {
+		r.fail("stopped by a fault at one of %v, without naming it: %w", places, err)
 	}
 }
 
-// isAt reports whether an error names one of the offsets.
-func isAt(err error, offsets []int64) bool {
+// isAt reports whether an error names one of the places.
+func isAt(err error, places []place) bool {
 	var badBlock *grid.CorruptError
 	var badRecord *journal.CorruptError
-	for _, offset := range offsets {
+	for _, p := range places {
 		found := false
-		switch zone(offset) {
+		switch zone(p.offset) {
 		case 0:
 			found = errors.Is(err, superblock.ErrReadBack) || errors.Is(err, superblock.ErrQuorum)
 		case 2:
-			found = errors.As(err, &badRecord) && badRecord.Offset <= offset && offset < badRecord.Offset+recordMax
+			found = errors.As(err, &badRecord) && p.overlaps(badRecord.Offset, recordMax)
 		case 3:
-			found = errors.As(err, &badBlock) &&
-				(badBlock.Offset-zones[3])/int64(rigLayout.BlockSize) == (offset-zones[3])/int64(rigLayout.BlockSize)
+			size := int64(rigLayout.BlockSize)
+			found = errors.As(err, &badBlock) && p.overlaps(zones[3]+int64(badBlock.Address-1)*size, size)
 		}
 		if found {
 			return true
@@ -168,7 +181,7 @@ var recordMax = int64(blockio.RoundUp(int(rigLayout.PrepareSizeMax())))
 // live lets a rig whose disk has lied, or has rotted, go through three lives. Each
 // ends when nothing is in flight, but for a crash of the process: what a power cut
 // destroys would be another fault.
-func (n *tally) live(r *rig, offsets ...int64) {
+func (n *tally) live(r *rig, places ...place) {
 	for range 3 {
 		n.restarts++
 		ok := r.open() && r.serve()
@@ -176,7 +189,7 @@ func (n *tally) live(r *rig, offsets ...int64) {
 		case r.wrong != nil:
 			return
 		case !ok && r.replica.Err() != nil:
-			n.stopped(r, offsets...)
+			n.stopped(r, places...)
 			n.refusals++
 			return
 		}
@@ -193,9 +206,9 @@ func (n *tally) live(r *rig, offsets ...int64) {
 // recover demands that a process starts, serves to the end of the script, does so
 // once more, and that the file is sound then.
 func (n *tally) recover(r *rig) {
-	for range 2 {
+	for life := range 2 {
 		n.restarts++
-		if !r.open() || !r.serve() {
+		if !r.open() || !r.serve() || life > 0 && !r.readAll() {
 			if r.wrong == nil {
 				r.fail("a restart on a sound disk: %w", r.replica.Err())
 			}

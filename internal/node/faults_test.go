@@ -37,7 +37,7 @@ func TestFaultOfWrites(t *testing.T) {
 				if r.open() && r.serve() {
 					r.fail("the replica goes on")
 				}
-				n.stopped(r, steps[at].offset)
+				n.stopped(r, steps[at].place())
 				end(r)
 				n.recover(r)
 				n.check(r, "step %d (%+v) effect %d", at, steps[at], effect)
@@ -59,13 +59,13 @@ func TestFaultOfPower(t *testing.T) {
 			if r.open() && r.serve() {
 				continue // other choices of the disk, fewer steps
 			}
-			n.end(r, seed)
-			if seed >= 2 { // and once more, soon
+			n.end(r, seed%2 == 0)
+			if seed >= 2 { // and once more, soon, in the other way
 				r.crash(r.random.IntN(60))
 				if r.open() && r.serve() {
 					r.crashed = true // it has come through; at rest, then
 				}
-				n.end(r, seed)
+				n.end(r, seed%2 == 1)
 			}
 			n.recover(r)
 			n.check(r, "power fails at step %d with seed %d", at, seed)
@@ -75,14 +75,14 @@ func TestFaultOfPower(t *testing.T) {
 }
 
 // end lets some more complete, and then the process or the machine ends.
-func (n *tally) end(r *rig, seed uint64) {
+func (n *tally) end(r *rig, machine bool) {
 	if r.wrong == nil && !r.crashed {
 		r.fail("stopped before the power failed: %w", r.replica.Err())
 	}
 	for range r.random.IntN(3) {
 		r.disk.Step()
 	}
-	if seed%2 == 0 {
+	if machine {
 		r.powerCut()
 	} else {
 		r.kill()
@@ -103,7 +103,7 @@ func TestFaultOfReads(t *testing.T) {
 			r := newRig(1, script)
 			r.strike(at, faultdisk.Fault{Effect: effect, Elsewhere: s.elsewhere(at)})
 			if !r.open() || !r.serve() {
-				n.stopped(r, s.offset)
+				n.stopped(r, s.place())
 			}
 			r.powerCut()
 			n.recover(r)
@@ -120,20 +120,22 @@ func TestFaultOfReads(t *testing.T) {
 func TestFaultOfLies(t *testing.T) {
 	script, steps := baseline(t)
 	n := tally{t: t}
-	for _, at := range some(len(steps), 40, all) {
+	for _, at := range some(len(steps), 70, all) {
 		s := &steps[at]
 		if s.kind != blockio.Write {
 			continue
 		}
-		for _, effect := range []faultdisk.Effect{faultdisk.Lost, faultdisk.Torn, faultdisk.Misdirected} {
-			for _, patience := range []int{0, 1, len(script)} {
-				r := newRig(1, script)
-				r.strike(at, faultdisk.Fault{Effect: effect, Elsewhere: s.elsewhere(at)})
-				r.patience = patience
-				r.hasty = patience == 1
-				n.live(r, s.offset, s.elsewhere(at))
-				n.check(r, "step %d (%+v) effect %d, patience %d", at, *s, effect, patience)
+		for i, effect := range []faultdisk.Effect{faultdisk.Lost, faultdisk.Torn, faultdisk.Misdirected} {
+			r := newRig(1, script)
+			r.strike(at, faultdisk.Fault{Effect: effect, Elsewhere: s.elsewhere(at)})
+			switch (at + i) % 3 {
+			case 0:
+				r.hasty = true
+			case 1:
+				r.patience = 0
 			}
+			n.live(r, s.place(), s.misplaced(at))
+			n.check(r, "step %d (%+v) effect %d", at, *s, effect)
 		}
 	}
 	n.finish()
@@ -144,7 +146,7 @@ func TestFaultOfLies(t *testing.T) {
 func TestFaultOfRestarts(t *testing.T) {
 	script, steps := baseline(t)
 	n := tally{t: t}
-	for _, crash := range some(len(steps), 2, 40) {
+	for _, crash := range some(len(steps), 2, 20) {
 		before := newRig(uint64(crash), script)
 		before.crash(crash)
 		if before.open() && before.serve() {
@@ -157,7 +159,7 @@ func TestFaultOfRestarts(t *testing.T) {
 				r := before.fork(1)
 				r.strike(at, faultdisk.Fault{Effect: effect})
 				if !r.open() || !r.serve() {
-					n.stopped(r, s.offset)
+					n.stopped(r, s.place())
 				} else if s.kind != blockio.Read {
 					r.fail("the replica goes on")
 				}

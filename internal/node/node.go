@@ -28,8 +28,10 @@ const (
 type Options struct {
 	Storage vsr.Storage
 	Bus     vsr.Bus
-	Clock   vsr.Clock
-	Pool    *buffer.Pool
+	// Peers may be nil in a cluster of one.
+	Peers vsr.Peers
+	Clock vsr.Clock
+	Pool  *buffer.Pool
 	// Workers merge tables beside the replica: see forest.Workers.
 	Workers forest.Workers
 	// FileSize, Identity, RequestSizeMax and GridCacheSize are as in
@@ -54,6 +56,7 @@ func New(options Options) *vsr.Replica {
 	return vsr.New(vsr.Options{
 		Storage: options.Storage,
 		Bus:     options.Bus,
+		Peers:   options.Peers,
 		Clock:   options.Clock,
 		Pool:    options.Pool,
 		NewStateMachine: func(g *grid.Grid, fault func(error)) vsr.StateMachine {

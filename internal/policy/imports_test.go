@@ -88,7 +88,7 @@ const testsMayImport = `
 	vsr                  vsr/*
 	vsr/*                vsr/faultdisk
 	internal/node        ledger sim/model sim/model/* vsr/faultdisk
-	internal/server      client ledger vsr/superblock wire
+	internal/server      client ledger vsr/grid vsr/superblock wire
 	internal/killtest    client ledger
 `
 

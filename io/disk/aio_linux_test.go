@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -278,5 +279,32 @@ func TestCloseWaitsForReads(t *testing.T) {
 		if err := d.Close(); err != nil || completed.Load() != aioMax {
 			t.Fatalf("Close returned %v after %d of %d completions", err, completed.Load(), aioMax)
 		}
+	}
+}
+
+// tmpfs has direct I/O, but does not promise that a read will not wait.
+func TestPoolServesWhatTheKernelDoesNot(t *testing.T) {
+	path := filepath.Join(mount(t, "tmpfs", "size=4m"), "data")
+	if err := Create(path, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	l := newDiskLoop()
+	options := l.options()
+	var log bytes.Buffer
+	options.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	var err error
+	if l.Disk, err = Open(path, options); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if l.aio != nil || !l.file.(*systemFile).direct {
+		t.Skip("this tmpfs differs")
+	}
+	if !strings.Contains(log.String(), "no asynchronous I/O") || !strings.Contains(log.String(), path) {
+		t.Errorf("logged %q", log.String())
+	}
+	buf := filled(sector, 0xEE)
+	if err := do(l, blockio.Read, 0, buf, false); err != nil || !bytes.Equal(buf, filled(sector, 0)) {
+		t.Errorf("read: %v, or other bytes", err)
 	}
 }

@@ -35,7 +35,8 @@
 // Read fetches a block and checks it by its reference. ReadPart fetches a part of
 // one, checked by a hash that the caller has from the block's parent, so that a
 // point read moves kilobytes; TryPart finds it in the cache afterwards. What is
-// in the cache has no effect but on time.
+// in the cache has no effect but on time. Some hundred parts are read at a time,
+// beside the few whole blocks, so ask for all that is needed at once.
 //
 // A read must complete before the CheckpointDurable that frees its block.
 //

@@ -2,6 +2,7 @@ package grid
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
@@ -130,16 +131,56 @@ func TestPartsInFlight(t *testing.T) {
 	}
 }
 
+// A read in flight is shared also by who comes when no slot is idle.
+func TestPartIsSharedWithoutSlots(t *testing.T) {
+	disk := manyDisk{}
+	g := newCachedGrid(&disk, 0)
+	ref := disk.put(g)
+	sum, done := xxhash.Sum64(make([]byte, 100)), 0
+	for n := range partReadsMax {
+		g.ReadPart(ref, n, 100, sum, func([]byte, error) {})
+	}
+	g.ReadPart(ref, 0, 100, sum, func([]byte, error) { done++ })
+	disk.complete()
+	if done != 1 || len(disk.inFlight) != 0 {
+		t.Errorf("answered %d times, %d reads in flight", done, len(disk.inFlight))
+	}
+}
+
+// After a failed write nothing is begun and nothing completes.
+func TestNoPartsAfterAFault(t *testing.T) {
+	disk, faults := manyDisk{}, 0
+	g := New(&disk, Config{BlockSize: testBlockSize, Fault: func(error) { faults++ }})
+	ref := disk.put(g)
+	done := func([]byte, error) { t.Error("a read completed") }
+	g.Write(g.Acquire(), testKind, func([]byte) int { return 0 }, func(block.Ref) {})
+	disk.inFlight[0].Err = errors.ErrUnsupported
+	g.ReadPart(ref, 0, 100, 0, done)
+	disk.complete()
+	g.ReadPart(ref, 1, 100, 0, done)
+	if faults != 1 || len(disk.inFlight) != 0 {
+		t.Errorf("%d faults, %d reads in flight", faults, len(disk.inFlight))
+	}
+}
+
 // manyDisk reads as zeros, many at a time.
-type manyDisk struct{ inFlight []*blockio.Request }
+type manyDisk struct{ inFlight, completed []*blockio.Request }
 
 func (d *manyDisk) Submit(r *blockio.Request) { d.inFlight = append(d.inFlight, r) }
 
+// complete completes what is in flight, in order, and nothing that this brings.
 func (d *manyDisk) complete() {
-	for _, r := range d.inFlight {
+	d.inFlight, d.completed = d.completed[:0], d.inFlight
+	for _, r := range d.completed {
 		r.Done(r)
 	}
-	d.inFlight = d.inFlight[:0]
+}
+
+// put writes a block.
+func (d *manyDisk) put(g *Grid) (ref block.Ref) {
+	g.Write(g.Acquire(), testKind, func([]byte) int { return 4000 }, func(r block.Ref) { ref = r })
+	d.complete()
+	return ref
 }
 
 // BenchmarkReadParts keeps all slots busy, each time with other parts. Budget:
@@ -147,9 +188,7 @@ func (d *manyDisk) complete() {
 func BenchmarkReadParts(b *testing.B) {
 	disk := manyDisk{}
 	g := newCachedGrid(&disk, 1<<20)
-	var ref block.Ref
-	g.Write(g.Acquire(), testKind, func([]byte) int { return 4000 }, func(r block.Ref) { ref = r })
-	disk.complete()
+	ref := disk.put(g)
 	sum := xxhash.Sum64(make([]byte, 4000))
 	done := func(_ []byte, err error) {
 		if err != nil {

@@ -48,11 +48,14 @@ func (j *Journal) Append(prepare *buffer.Buffer, done func(op uint64)) {
 	slot.request.Offset = j.place(header.Offset)
 	slot.request.Buf = prepare.Sectors()
 	j.headOp, j.headChecksum, j.headEnd = header.Op, header.Checksum, OffsetEnd(&header)
+	j.endMax = max(j.endMax, j.headEnd)
 	j.storage.Submit(&slot.request)
 }
 
 func (j *Journal) mustFollow(header *wire.Prepare, size int) {
 	switch {
+	case j.mending > 0:
+		panic("journal: append before the journal is mended")
 	case j.InFlight() == AppendsMax:
 		panic("journal: too many appends in flight")
 	case int(header.Size) != size:
@@ -82,6 +85,7 @@ func (s *appendSlot) recorded(r *blockio.Request) {
 		j.recordedOp++
 		next := &j.appends[j.recordedOp%AppendsMax]
 		copy(j.witnessOf(next.op), next.message.Bytes)
+		j.setFaulty(next.op, false)
 		next.message.Release()
 		next.message = nil
 		next.request.Buf = nil

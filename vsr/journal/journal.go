@@ -39,6 +39,9 @@ type Config struct {
 	// RingSize its length, in bytes, both multiples of a sector.
 	RecordsOffset int64
 	RingSize      uint64
+	// Repairable says that there are peers who may have what is lost here:
+	// Recover then reports damage instead of failing, and Repair mends it.
+	Repairable bool
 	// Fault is told of the first write that failed, once. The replica must
 	// stop.
 	Fault func(error)
@@ -88,6 +91,18 @@ type Journal struct {
 	headOp       uint64
 	headChecksum checksum.Sum
 	headEnd      uint64
+	// endMax is how far records were ever written: what is a ring's length
+	// before it is overwritten, though Truncate may have moved the head back.
+	endMax uint64
+	// faulty says of each slot that the record of its op cannot be read, though
+	// its witness says that it was there. lostOp is the last op that is known
+	// to have been there and has no header: 0, or above headOp.
+	faulty []bool
+	lostOp uint64
+	// faultyCount is how many slots are.
+	faultyCount int
+	// mending counts writes of Repair and Truncate in flight.
+	mending int
 	// start.Op <= durableOp <= witnessedOp <= recordedOp <= headOp: up to
 	// durableOp done was called, up to witnessedOp the witness is durable, up
 	// to recordedOp the record is.
@@ -105,6 +120,7 @@ func New(storage Storage, pool *buffer.Pool, config Config) *Journal {
 	config.validate()
 	j := &Journal{storage: storage, pool: pool, config: config}
 	j.witnesses = buffer.Aligned(int(config.Slots) * wire.HeaderSize)
+	j.faulty = make([]bool, config.Slots)
 	for i := range j.appends {
 		slot := &j.appends[i]
 		slot.journal = j
@@ -155,6 +171,9 @@ func (j *Journal) Fits(op, offset uint64, size int) bool {
 func (j *Journal) CheckpointDurable(op, offsetEnd uint64) {
 	if op < j.start.Op || op > j.durableOp || offsetEnd < j.start.Offset || offsetEnd > j.headEnd {
 		panic(fmt.Sprintf("journal: checkpoint at op %d, offset %d, after op %d; durable is op %d", op, offsetEnd, j.start.Op, j.durableOp))
+	}
+	if header, ok := j.Find(op); ok {
+		j.start.Checksum = header.Checksum
 	}
 	j.start.Op, j.start.Offset = op, offsetEnd
 }

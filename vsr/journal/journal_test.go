@@ -334,7 +334,7 @@ func TestMisuse(t *testing.T) {
 			}
 		},
 		"read before durable":        func(t *testing.T, w *writer) { w.journal.Read(4, nil) },
-		"read of a checkpointed op":  func(t *testing.T, w *writer) { w.checkpoint(2); w.journal.Read(2, nil) },
+		"read behind the head":       func(t *testing.T, w *writer) { w.journal.Read(9, nil) },
 		"checkpoint before durable":  func(t *testing.T, w *writer) { w.journal.CheckpointDurable(4, w.start.Offset) },
 		"checkpoint that goes back":  func(t *testing.T, w *writer) { w.checkpoint(2); w.journal.CheckpointDurable(1, 0) },
 		"append behind a checkpoint": func(t *testing.T, w *writer) { w.head.Op--; w.append(t, 0) },

@@ -60,9 +60,12 @@ func (j *Journal) Header(op uint64) wire.Prepare {
 	return header
 }
 
-// Read fetches the prepare of an op for which Header is defined. done gets a
-// reference to the prepare, or a *CorruptError. It panics if ReadsMax are in
-// flight.
+// CanRead reports whether fewer than ReadsMax reads are in flight.
+func (j *Journal) CanRead() bool { return len(j.reads) > 0 }
+
+// Read fetches the prepare of an op for which Header is defined, or which is
+// Readable. done gets a reference to the prepare, or a *CorruptError; after
+// that the op is not Readable. It panics if ReadsMax are in flight.
 func (j *Journal) Read(op uint64, done func(prepare *buffer.Buffer, err error)) {
 	if j.failed {
 		return
@@ -72,7 +75,11 @@ func (j *Journal) Read(op uint64, done func(prepare *buffer.Buffer, err error)) 
 	}
 	slot := j.reads[len(j.reads)-1]
 	j.reads = j.reads[:len(j.reads)-1]
-	slot.header = j.Header(op)
+	header, ok := j.Find(op)
+	if !ok || op > j.durableOp {
+		panic(fmt.Sprintf("journal: read of op %d, which is not there", op))
+	}
+	slot.header = header
 	slot.done = done
 	slot.message = j.pool.Acquire(int(recordSize(int(slot.header.Size))))
 	slot.request.Offset = j.place(slot.header.Offset)
@@ -94,6 +101,7 @@ func (s *readSlot) complete(r *blockio.Request) {
 	}
 	if reason != "" {
 		message.Release()
+		j.setFaulty(s.header.Op, true)
 		done(nil, &CorruptError{Op: s.header.Op, Offset: r.Offset, Reason: reason, Err: r.Err})
 		return
 	}

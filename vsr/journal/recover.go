@@ -62,7 +62,9 @@ type recoverSlot struct {
 // before anything else but pure functions. done gets the head of the log, an op
 // from start.Op on; all ops after start.Op up to it are durable and can be read.
 // The error is a *CorruptError: an op that may have been acknowledged is lost,
-// and the replica must not go on.
+// and the replica must not go on. If Config.Repairable, there is none: an op
+// whose witness is intact is part of the log and not Readable; the log ends
+// before one that has no header at all, and LostOp tells of it.
 func (j *Journal) Recover(start Start, done func(headOp uint64, err error)) {
 	if j.recovery != nil || j.headOp != 0 {
 		panic("journal: recovered twice")
@@ -232,7 +234,15 @@ func (r *recovery) found(record []byte) {
 func (r *recovery) notFound(reason string, readErr error) {
 	j, op := r.journal, r.op+1
 	witness, ok := decodeHeader(j.witnessOf(op))
+	existed := max(r.lastWitness, j.start.CommitMax)
 	switch {
+	case j.config.Repairable && ok && r.follows(&witness):
+		j.setFaulty(op, true)
+		r.accept(&witness)
+		r.walk()
+	case j.config.Repairable && op <= existed:
+		j.lostOp = existed
+		r.makeStable()
 	case ok && witness.Op == op:
 		r.lost(j.place(witness.Offset), reason+", while its witness is intact", readErr)
 	case op <= r.lastWitness:
@@ -242,6 +252,12 @@ func (r *recovery) notFound(reason string, readErr error) {
 	default:
 		r.makeStable()
 	}
+}
+
+// follows reports whether a witness is of the next op.
+func (r *recovery) follows(witness *wire.Prepare) bool {
+	return witness.Op == r.op+1 && witness.Parent == r.parent && r.isPlace(witness) &&
+		witness.Offset == r.journal.NextOffset(r.end, int(witness.Size))
 }
 
 func (r *recovery) lost(offset int64, reason string, readErr error) {
@@ -297,7 +313,7 @@ func (r *recovery) rewritten(request *blockio.Request) {
 
 func (r *recovery) finish() {
 	j := r.journal
-	j.headOp, j.headChecksum, j.headEnd = r.op, r.parent, r.end
+	j.headOp, j.headChecksum, j.headEnd, j.endMax = r.op, r.parent, r.end, r.end
 	j.recordedOp, j.witnessedOp, j.durableOp = r.op, r.op, r.op
 	j.recovery = nil
 	r.done(r.op, nil)

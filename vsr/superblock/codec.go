@@ -40,7 +40,7 @@ const (
 //	    56    16  cluster
 //	    72     1  replica
 //	    73     1  replica_count
-//	    74     1  flags: bit 0 development
+//	    74     1  flags: bit 0 development, bit 1 syncing
 //	    75     1  reserved
 //	    76     4  view
 //	    80     4  log_view
@@ -80,6 +80,7 @@ const (
 	offsetCheckpoint = 128
 	checkpointSize   = 136 + RootSizeMax
 	flagDevelopment  = 1
+	flagSyncing      = 2
 )
 
 var magic = [8]byte{'l', 'e', 'd', 'g', 'e', 'r', 'd', 0}
@@ -110,6 +111,9 @@ func (s *State) encode(b []byte, index int) checksum.Sum {
 	b[72], b[73] = s.Replica, s.ReplicaCount
 	if s.Layout.Development {
 		b[offsetFlags] = flagDevelopment
+	}
+	if s.Syncing {
+		b[offsetFlags] |= flagSyncing
 	}
 	binary.LittleEndian.PutUint32(b[76:], s.View)
 	binary.LittleEndian.PutUint32(b[80:], s.LogView)
@@ -213,6 +217,7 @@ func (s *State) decode(b []byte) error {
 	s.Layout.SessionsMax = binary.LittleEndian.Uint32(b[112:])
 	s.Layout.RequestSizeMax = binary.LittleEndian.Uint32(b[116:])
 	s.Layout.Development = b[offsetFlags]&flagDevelopment != 0
+	s.Syncing = b[offsetFlags]&flagSyncing != 0
 	s.Checkpoint.decode(b[offsetCheckpoint:])
 	if err := s.Validate(); err != nil {
 		return err

@@ -38,6 +38,9 @@ type State struct {
 
 	Layout     Layout
 	Checkpoint Checkpoint
+	// Syncing says that the checkpoint was taken over from another replica, and
+	// that not all of its blocks are here yet.
+	Syncing bool
 }
 
 // Validate checks the numbered invariants of State.
@@ -83,7 +86,7 @@ func (s *State) mustFollow(previous *State) {
 		panic("superblock: view, log view or highest commit goes backwards")
 	case now.Op < old.Op || now.Op == old.Op && *now != *old:
 		panic(fmt.Sprintf("superblock: checkpoint at op %d after one at op %d", now.Op, old.Op))
-	case now.Op > old.Op && now.Parent != old.ID():
+	case now.Op > old.Op && now.Parent != old.ID() && !s.Syncing:
 		panic(fmt.Sprintf("superblock: checkpoint at op %d does not name its parent", now.Op))
 	}
 }
@@ -220,6 +223,21 @@ func (c *Checkpoint) Validate() error {
 		return fmt.Errorf("superblock: checkpoint ends at journal offset %d", c.JournalOffset)
 	}
 	return nil
+}
+
+// CheckpointSize is the encoded size of a Checkpoint in bytes.
+const CheckpointSize = checkpointSize
+
+// Encode writes the checkpoint to the first CheckpointSize bytes of b.
+func (c *Checkpoint) Encode(b []byte) { c.encode(b[:checkpointSize]) }
+
+// Decode reads what Encode wrote. The error says what is wrong with it.
+func (c *Checkpoint) Decode(b []byte) error {
+	if len(b) != checkpointSize {
+		return fmt.Errorf("superblock: checkpoint of %d bytes", len(b))
+	}
+	c.decode(b)
+	return c.Validate()
 }
 
 // ID returns the checkpoint's id, which every prepare carries: replicas with

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ledgerd/ledgerd/bench"
+	"github.com/ledgerd/ledgerd/client"
+	"github.com/ledgerd/ledgerd/internal/command"
+)
+
+// measurement is one run of a benchmark.
+type measurement struct {
+	*benchmark
+	cmd    *cobra.Command
+	label  string // before what is said of progress
+	report *report
+	server *serverProcess // nil unless of the benchmark's own
+	path   string         // of that server's data file
+
+	driverBegan, serverBegan bench.Process // what they had cost when the clock started
+}
+
+// measure runs the workload once, in a folder that is gone afterwards.
+func (b *benchmark) measure(cmd *cobra.Command, w bench.Workload, label string) (r *report, err error) {
+	folder, err := os.MkdirTemp(b.directory, "ledgerctl-benchmark-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+
+	r = &report{Date: time.Now().UTC().Truncate(time.Second), Commit: commit(), Workload: w}
+	m := &measurement{benchmark: b, cmd: cmd, label: label, report: r, path: filepath.Join(folder, "benchmark.ledger")}
+	if cmd.Flags().Changed("addresses") {
+		err = m.measureServer(nil)
+	} else {
+		err = m.measureOwnServer()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if b.yardstick {
+		progress, done := b.progress(cmd, w.Transfers, label+"yardstick")
+		y, err := bench.MeasureYardstick(cmd.Context(), w, folder, progress)
+		done()
+		if err != nil {
+			return nil, err
+		}
+		r.setYardstick(y)
+	}
+	return r, nil
+}
+
+// measureOwnServer measures a server that lives no longer than this call.
+func (m *measurement) measureOwnServer() (err error) {
+	if err := formatServer(m.path); err != nil {
+		return err
+	}
+	if err := m.startServer(); err != nil {
+		return err
+	}
+	var between func(context.Context) error
+	if m.restart {
+		between = m.restartServer
+	}
+	err = m.measureServer(between)
+	if m.server == nil { // it did not start again
+		return err
+	}
+	return errors.Join(err, m.stopServer())
+}
+
+func (m *measurement) startServer() (err error) {
+	if m.server, err = startServer(m.path, m.caches); err != nil {
+		return err
+	}
+	m.addresses = m.server.address
+	return nil
+}
+
+// stopServer stops the server, and before takes note of the memory it had.
+func (m *measurement) stopServer() error {
+	if cost, err := bench.ReadProcess(m.server.pid()); err == nil {
+		m.report.addResident(cost.ResidentMax)
+	}
+	server := m.server
+	m.server = nil
+	return server.stop()
+}
+
+// restartServer is a bench.Config.Between.
+func (m *measurement) restartServer(context.Context) error {
+	if err := m.stopServer(); err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := m.startServer(); err != nil {
+		return err
+	}
+	m.report.RestartSeconds = time.Since(start).Seconds()
+	return nil
+}
+
+// measureServer runs the workload against the server at the addresses.
+func (m *measurement) measureServer(between func(context.Context) error) error {
+	w := m.report.Workload
+	progress, done := m.progress(m.cmd, w.WarmUp+w.Transfers, m.label+"transfers")
+	defer done()
+	result, err := bench.Run(m.cmd.Context(), bench.Config{
+		Workload: w,
+		Connect:  func(ctx context.Context) (bench.Ledger, error) { return m.connect(ctx) },
+		Progress: progress,
+		Began:    m.began,
+		Ended:    m.ended,
+		Between:  between,
+	})
+	if err != nil {
+		if errors.Is(err, client.ErrTooMuchData) {
+			return fmt.Errorf("%w: try a smaller --transfer-batch-size", err)
+		}
+		return err
+	}
+	m.report.setResult(result)
+	return nil
+}
+
+// began and ended are those of bench.Config: between them lie the transfers
+// that count. Where the system does not tell what processes cost, the report
+// does not either.
+func (m *measurement) began() {
+	m.driverBegan, _ = bench.ReadProcess(os.Getpid())
+	if m.server != nil {
+		m.serverBegan, _ = bench.ReadProcess(m.server.pid())
+	}
+}
+
+func (m *measurement) ended() {
+	if driver, err := bench.ReadProcess(os.Getpid()); err == nil {
+		m.report.DriverCPUSeconds = driver.Since(m.driverBegan).CPU.Seconds()
+	}
+	if m.server == nil {
+		return
+	}
+	if server, err := bench.ReadProcess(m.server.pid()); err == nil {
+		cost := server.Since(m.serverBegan)
+		m.report.ServerCPUSeconds = cost.CPU.Seconds()
+		m.report.ServerWritten = cost.Written
+	}
+	if file, err := os.Stat(m.path); err == nil {
+		m.report.DataFileBytes = file.Size()
+	}
+}
+
+// progress returns a bench.Config.Progress that draws on a terminal, and a
+// function that wipes the drawing.
+func (b *benchmark) progress(cmd *cobra.Command, transfers int, what string) (progress func(int), done func()) {
+	if !command.IsTerminal(cmd.ErrOrStderr()) {
+		return nil, func() {}
+	}
+	bar := newBar(cmd.ErrOrStderr(), transfers, what)
+	return func(transfers int) { bar.Add(transfers) }, func() { bar.Clear() } // only drawing can fail
+}

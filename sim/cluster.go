@@ -1,0 +1,168 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/wire"
+)
+
+// clusterOptions are what the replicas of a run do to one another.
+type clusterOptions struct {
+	replicas       int
+	partitionEvery time.Duration // on average; 0: never
+	oneWay         int           // percent of partitions
+}
+
+// drawCluster makes up the cluster of a seed, and leaves out what clusters
+// cannot do yet: disks that rot.
+func drawCluster(seed uint64, o *options) clusterOptions {
+	r := newRandom(seed, streamCluster)
+	c := clusterOptions{
+		replicas:       oneOf(r, 1, 1, 1, 2, 3, 3, 3, 4, 5, 6),
+		partitionEvery: oneOf(r, 0, 300*time.Millisecond, 3*time.Second, 20*time.Second),
+		oneWay:         oneOf(r, 0, 30, 100),
+	}
+	if c.replicas > 1 {
+		o.fault = faultNone
+		o.crashes *= 2
+	}
+	return c
+}
+
+// alone reports whether the replica is its whole cluster.
+func (r *replica) alone() bool { return r.sim.options.cluster.replicas == 1 }
+
+// partition says which replicas hear of which: a bit for each.
+type partition struct {
+	deaf [wire.ReplicasMax]uint8 // to whom each is deaf
+}
+
+func (p *partition) cut(from, to int) bool { return p.deaf[to]>>from&1 == 1 }
+
+// partitionInTime changes the partition now and then.
+func (s *simulation) partitionInTime() {
+	o := &s.options.cluster
+	if o.replicas == 1 || o.partitionEvery == 0 {
+		return
+	}
+	random := newRandom(s.seed, streamPartitions)
+	var again func()
+	again = func() {
+		if s.calm || s.over {
+			return
+		}
+		s.partition = drawPartition(random, o)
+		s.trace("partition %b", s.partition.deaf[:o.replicas])
+		s.scheduler.after(random.duration(0, 2*o.partitionEvery), again)
+	}
+	s.scheduler.after(random.duration(0, 2*o.partitionEvery), again)
+}
+
+// drawPartition makes up a partition: often none, or one replica by itself.
+func drawPartition(r random, o *clusterOptions) (p partition) {
+	all := uint8(1)<<o.replicas - 1
+	side := uint8(0)
+	switch {
+	case r.chance(40):
+		return p
+	case r.chance(50):
+		side = 1 << r.IntN(o.replicas)
+	default:
+		side = uint8(r.IntN(int(all) + 1))
+	}
+	oneWay, into := r.chance(o.oneWay), r.chance(50)
+	for i := range o.replicas {
+		inside := side>>i&1 == 1
+		if oneWay && inside != into {
+			continue
+		}
+		p.deaf[i] = side
+		if inside {
+			p.deaf[i] = all &^ side
+		}
+	}
+	return p
+}
+
+// SendToReplica implements vsr.Peers.
+func (p *process) SendToReplica(to uint8, message *buffer.Buffer) {
+	r := p.replica
+	if int(to) >= len(r.sim.replicas) || int(to) == r.index {
+		r.sim.fail("replica %d sends to replica %d", r.index, to)
+		return
+	}
+	r.sim.network.send(endpoint{replica: r.index}, endpoint{replica: int(to)}, message.Bytes)
+}
+
+// converge waits until all replicas have executed the same, and compares them.
+func (s *simulation) converge() {
+	if len(s.replicas) == 1 || s.over {
+		return
+	}
+	if !s.until(calmMax, s.converged) {
+		s.fail("the replicas have not come together %v after the last fault: %s", calmMax, s.positions())
+		return
+	}
+	s.hold(true)
+	for _, r := range s.replicas {
+		if !s.over {
+			r.process.check(r.process.machine.unchanged)
+			s.hold(true)
+		}
+	}
+	s.hold(false)
+}
+
+// hold lets no replica take a step.
+func (s *simulation) hold(held bool) {
+	for _, r := range s.replicas {
+		if p := r.process; p != nil {
+			p.checking = held
+			p.happened()
+		}
+	}
+}
+
+func (s *simulation) converged() bool {
+	for _, r := range s.replicas {
+		p := r.process
+		if p == nil || !p.opened || p.machine == nil || p.node.CommitMin() != s.replicas[0].process.node.CommitMin() ||
+			p.node.View() != s.replicas[0].process.node.View() || !r.quiet() || p.machine.position != len(s.history.commits) {
+			return false
+		}
+	}
+	return true
+}
+
+// positions says where the replicas are.
+func (s *simulation) positions() string {
+	var b strings.Builder
+	for _, r := range s.replicas {
+		if p := r.process; p == nil || !p.opened || p.machine == nil {
+			fmt.Fprintf(&b, "replica %d is down; ", r.index)
+		} else {
+			fmt.Fprintf(&b, "replica %d: %v, request %d of %d; ", r.index, p.node, p.machine.position, len(s.history.commits))
+		}
+	}
+	return b.String()
+}
+
+// checkWitnesses looks for witnesses of an ordinal on a quorum of disks.
+func (b *checkBus) checkWitnesses(ordinal uint64) error {
+	var err error
+	found := 0
+	for _, r := range b.sim.replicas {
+		if e := b.checkWitness(r, ordinal); e != nil {
+			err = e
+			continue
+		}
+		found++
+	}
+	if quorum := [...]int{1: 1, 2: 2, 3: 2, 4: 2, 5: 3, 6: 3}[len(b.sim.replicas)]; found < quorum {
+		return fmt.Errorf("on %d disks, of which a quorum is %d: %w", found, quorum, err)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package vsr
+
+import (
+	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/wire"
+)
+
+// tickGroup does what is due in a cluster: the primary says that it is there,
+// the others ask for what they lack, and for another primary.
+func (r *Replica) tickGroup() {
+	g := &r.group
+	g.ticks++
+	g.forwarded = 0
+	beat := g.ticks%beatTicks == 0
+	if r.status == statusSyncing {
+		if beat && g.receiver != nil {
+			g.receiver.Again()
+		}
+		return
+	}
+	switch {
+	case r.leads():
+		if beat && r.abdicates() {
+			r.suspect() // itself
+		} else if beat {
+			r.sendCommit()
+		}
+	case r.status == statusViewChange:
+		if beat {
+			r.sendJoin()
+		}
+		if g.ticks-g.heard > 2*g.patience && beat {
+			r.suspect()
+		}
+	default:
+		if beat && r.status == statusRecovering {
+			r.tell(r.primaryOf(r.view), wire.CommandGetView, wire.Peer{}, nil)
+		}
+		if g.ticks-g.heard > g.patience && beat {
+			r.suspect()
+		}
+	}
+	if beat {
+		r.askForMissing()
+		r.askForFaulty()
+	}
+	if r.status == statusNormal && g.ticks-g.normalSince > calmTicks {
+		g.normalSince, g.patience = g.ticks, max(g.patience/2, patienceMin)
+	}
+}
+
+// suspect says that the primary should go. It binds nobody: the replica stays
+// where it is until a quorum wants to leave.
+func (r *Replica) suspect() {
+	if r.group.updating {
+		return
+	}
+	target := r.group.entering + 1
+	r.tellAll(wire.CommandExitView, wire.Peer{Target: uint32(target)}, nil)
+	r.countExit(r.root.Replica, target)
+}
+
+// countExit notes what a replica wants, and leaves the view when a quorum wants
+// to.
+func (r *Replica) countExit(replica uint8, target View) {
+	g := &r.group
+	g.exits[replica] = exit{target: target, at: g.ticks}
+	count := 0
+	for i := range r.root.ReplicaCount {
+		if e := &g.exits[i]; e.target == g.entering+1 && e.at+patienceMin >= g.ticks {
+			count++
+		}
+	}
+	if count >= quorumViewChange(r.root.ReplicaCount) {
+		r.enterView(g.entering + 1)
+	}
+}
+
+// onPeer handles all messages of other replicas but prepares.
+func (r *Replica) onPeer(message *buffer.Buffer) {
+	var h wire.Peer
+	if r.alone() || !wire.CommandOf(message.Bytes).IsPeer() || h.Decode(message.Bytes) != nil ||
+		h.Replica == r.root.Replica || h.Replica >= r.root.ReplicaCount {
+		return
+	}
+	switch h.Command { // in any view
+	case wire.CommandGetBlocks:
+		r.onGetBlock(&h)
+		return
+	case wire.CommandBlock:
+		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
+		return
+	}
+	headers, err := wire.DecodeHeaders(message.Bytes[wire.HeaderSize:], nil)
+	if err != nil {
+		return
+	}
+	if View(h.View) > r.view {
+		r.enterView(View(h.View))
+	}
+	switch h.Command {
+	case wire.CommandGetHeaders:
+		r.onGetHeaders(&h)
+		return
+	case wire.CommandGetPrepare:
+		r.onGetPrepare(&h)
+		return
+	}
+	if View(h.View) != r.view || r.group.entering != r.view {
+		return
+	}
+	ofPrimary := h.Replica == r.primaryOf(r.view)
+	switch {
+	case h.Command == wire.CommandExitView:
+		r.countExit(h.Replica, View(h.Target))
+	case h.Command == wire.CommandHeaders:
+		r.onHeaders(&h, headers)
+	case h.Command == wire.CommandPrepareOK && r.leads():
+		r.onPrepareOK(&h)
+	case h.Command == wire.CommandJoinView && r.isPrimary():
+		r.onJoinView(&h, headers)
+	case h.Command == wire.CommandGetView && r.leads():
+		r.sendView(h.Replica)
+	case h.Command == wire.CommandView && ofPrimary:
+		r.onView(&h, headers)
+	case h.Command == wire.CommandCommit && ofPrimary:
+		r.onCommit(&h)
+	}
+	r.appendStashed()
+}

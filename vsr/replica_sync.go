@@ -1,0 +1,150 @@
+package vsr
+
+import (
+	"errors"
+
+	"github.com/ledgerd/ledgerd/internal/block"
+	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/internal/checksum"
+	"github.com/ledgerd/ledgerd/vsr/grid"
+	"github.com/ledgerd/ledgerd/vsr/superblock"
+	"github.com/ledgerd/ledgerd/wire"
+)
+
+// ErrRestart is the Err of a replica which lags so far behind that it must take
+// over a checkpoint of another one. Nothing is wrong: its owner ends it, waits
+// for the disk, and opens the data file again, at once.
+var ErrRestart = errors.New("the replica has to be opened again, to take over a checkpoint of another one")
+
+// askForCheckpoint asks a replica for its checkpoint, because the next op of
+// this one's log is in nobody's journal any more.
+func (r *Replica) askForCheckpoint(from uint8) {
+	if !r.leads() && !r.group.updating {
+		r.tell(from, wire.CommandGetBlocks, wire.Peer{}, nil)
+	}
+}
+
+// onGetBlock answers with a block of the durable checkpoint that the other
+// replica names, or, if that is not the one here, with the checkpoint.
+func (r *Replica) onGetBlock(h *wire.Peer) {
+	own := &r.root.Checkpoint
+	if h.Op == 0 || h.Checkpoint != own.ID() {
+		if own.Op == 0 || h.Op != 0 && own.Op < h.CheckpointOp {
+			return
+		}
+		encoded := make([]byte, superblock.CheckpointSize)
+		own.Encode(encoded)
+		r.sendBlock(h.Replica, 0, own.ID(), encoded)
+		return
+	}
+	to, have, address := h.Replica, h.ChecksumOf, block.Address(h.Op)
+	r.grid.ReadWhole(address, func(whole []byte, sum checksum.Sum) {
+		switch {
+		case whole == nil:
+		case sum == have:
+			r.sendBlock(to, address, sum, nil)
+		default:
+			r.sendBlock(to, address, sum, whole)
+		}
+	})
+}
+
+// sendBlock sends a block, or as block 0 the checkpoint.
+func (r *Replica) sendBlock(to uint8, address block.Address, sum checksum.Sum, content []byte) {
+	peer := wire.Peer{Frame: r.frame(wire.CommandBlock), Op: uint64(address), ChecksumOf: sum}
+	message := r.options.Pool.Acquire(wire.HeaderSize + len(content))
+	peer.Size = uint32(len(message.Bytes))
+	peer.CheckpointOp, peer.Checkpoint = r.root.Checkpoint.Op, r.root.Checkpoint.ID()
+	peer.Encode(message.Bytes)
+	copy(message.Bytes[wire.HeaderSize:], content)
+	wire.Seal(message.Bytes)
+	r.options.Peers.SendToReplica(to, message)
+	message.Release()
+}
+
+// onBlock handles a checkpoint of another replica, or a block of it.
+func (r *Replica) onBlock(h *wire.Peer, body []byte) {
+	switch {
+	case h.Op == 0:
+		var checkpoint superblock.Checkpoint
+		if checkpoint.Decode(body) == nil {
+			r.adopt(&checkpoint)
+		}
+	case r.status == statusSyncing && h.Checkpoint == r.root.Checkpoint.ID() && r.group.receiver != nil:
+		r.group.receiver.Put(block.Address(h.Op), h.ChecksumOf, body)
+	}
+}
+
+// adopt makes another replica's checkpoint this one's. From then on until all
+// of its blocks are here, this replica has no state: a crash leaves it syncing.
+func (r *Replica) adopt(checkpoint *superblock.Checkpoint) {
+	g := &r.group
+	behind := checkpoint.Op > r.root.Checkpoint.Op && (r.status == statusSyncing || Op(checkpoint.Op) > r.certain())
+	if !behind || g.adopting || g.updating || r.leads() || r.commit.stage != stageIdle && r.status != statusSyncing {
+		return
+	}
+	g.adopting = true
+	if g.receiver == nil {
+		r.takeOver(checkpoint)
+		return
+	}
+	g.receiver.Stop(func() {
+		g.receiver = nil
+		r.takeOver(checkpoint)
+	})
+}
+
+func (r *Replica) takeOver(checkpoint *superblock.Checkpoint) {
+	g := &r.group
+	r.updateRoot(func(root *superblock.State) {
+		root.Checkpoint, root.Syncing = *checkpoint, true
+		root.CommitMax = max(root.CommitMax, checkpoint.Op)
+	}, func() {
+		g.adopting = false
+		if r.status == statusSyncing {
+			r.receive()
+			return
+		}
+		r.fail(ErrRestart)
+	})
+}
+
+// openSyncing opens a replica that has taken over a checkpoint and lacks its
+// blocks.
+func (r *Replica) openSyncing() {
+	r.superblock.Repair(func() {
+		r.status, r.view = statusSyncing, View(r.root.View)
+		r.group.entering = r.view
+		done := r.opened
+		r.opened = nil
+		done(nil)
+		r.receive()
+	})
+}
+
+// receive fetches the blocks of the checkpoint, and then opens it.
+func (r *Replica) receive() {
+	g, layout := &r.group, &r.root.Layout
+	config := grid.Config{ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize), Fault: r.fail}
+	g.receiver = grid.Receive(r.options.Storage, config, r.root.Checkpoint.Grid, r.askForBlock, func() {
+		g.receiver, g.adopting = nil, true
+		r.updateRoot(func(root *superblock.State) { root.Syncing = false }, func() {
+			g.adopting = false
+			r.status = statusOpening
+			r.openCheckpoint()
+		})
+	})
+}
+
+func (r *Replica) askForBlock(address block.Address, have checksum.Sum) {
+	r.tell(r.source(true), wire.CommandGetBlocks, wire.Peer{Op: uint64(address), ChecksumOf: have}, nil)
+}
+
+// onMessageSyncing handles a message while this replica has no state: it listens
+// to nothing but what it needs.
+func (r *Replica) onMessageSyncing(message *buffer.Buffer) {
+	var h wire.Peer
+	if wire.CommandOf(message.Bytes) == wire.CommandBlock && h.Decode(message.Bytes) == nil {
+		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
+	}
+}

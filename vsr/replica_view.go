@@ -1,0 +1,271 @@
+package vsr
+
+import (
+	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/internal/checksum"
+	"github.com/ledgerd/ledgerd/vsr/superblock"
+	"github.com/ledgerd/ledgerd/wire"
+)
+
+// enterView leaves the current view for a later one. Until that is durable
+// nothing is said in it, nor in the old one.
+func (r *Replica) enterView(view View) {
+	g := &r.group
+	if view <= g.entering {
+		return
+	}
+	g.entering = view
+	g.verified = min(r.certain(), r.commitMax)
+	r.status = statusViewChange
+	r.requests.clear()
+	r.pulsePending = false
+	r.pipeline.clear()
+	r.dropExpected()
+	g.votes = [wire.ReplicasMax]vote{}
+	g.chosen, g.goal.set, g.known = false, false, 0
+	g.heard = g.ticks
+	g.patience = min(2*g.patience, patienceMax)
+	r.persistView()
+}
+
+func (r *Replica) persistView() {
+	g := &r.group
+	if g.updating {
+		return // its completion sees to the later view
+	}
+	g.updating = true
+	r.updateRoot(func(root *superblock.State) {
+		root.View = max(root.View, uint32(g.entering))
+		root.CommitMax = max(root.CommitMax, uint64(r.commitMin))
+	}, func() {
+		g.updating = false
+		r.view = View(r.root.View)
+		if r.view < g.entering {
+			r.persistView()
+			return
+		}
+		r.sendJoin()
+	})
+}
+
+// changesView reports whether the replica waits for the current view to begin,
+// and this view is durable.
+func (r *Replica) changesView() bool {
+	return r.status == statusViewChange && r.view == r.group.entering && !r.group.updating
+}
+
+// sendJoin gives the new primary this replica's vote: its log as it is. A log
+// that has lost its end is no vote.
+func (r *Replica) sendJoin() {
+	g := &r.group
+	if !r.changesView() || g.goal.set || g.cut.set || !r.journal.Quiet() || r.journal.LostOp() != 0 {
+		return
+	}
+	headers, present := r.lastHeaders()
+	commit := max(r.commitMax, r.certain())
+	if n := len(headers); n > 0 {
+		commit = max(commit, Op(headers[n-1].Commit))
+	}
+	own := wire.Peer{
+		Op: uint64(r.head.op), ChecksumOf: r.head.checksum, Commit: uint64(commit), Present: present, LogView: r.root.LogView,
+	}
+	if r.isPrimary() {
+		r.count(r.root.Replica, &own, headers)
+		return
+	}
+	r.tell(r.primaryOf(r.view), wire.CommandJoinView, own, headers)
+}
+
+// onJoinView handles a vote for this replica. One who comes late is told how it
+// went.
+func (r *Replica) onJoinView(h *wire.Peer, headers []wire.Prepare) {
+	switch {
+	case r.leads():
+		r.sendView(h.Replica)
+	case r.changesView():
+		r.count(h.Replica, h, headers)
+	}
+}
+
+func (r *Replica) count(replica uint8, h *wire.Peer, headers []wire.Prepare) {
+	g := &r.group
+	if g.chosen || len(headers) > int(h.Op) {
+		return
+	}
+	g.votes[replica] = vote{
+		valid: true, logView: View(h.LogView), head: Op(h.Op), checksum: h.ChecksumOf, commit: Op(h.Commit),
+		headers: append([]wire.Prepare(nil), headers...), present: h.Present,
+	}
+	if !g.votes[r.root.Replica].valid {
+		return
+	}
+	log, ok := chooseLog(g.votes[:r.root.ReplicaCount], r.root.ReplicaCount)
+	if !ok {
+		return
+	}
+	g.chosen = true
+	r.follow(log.head, log.checksum, log.commit, log.headers)
+}
+
+// follow makes a log the goal.
+func (r *Replica) follow(op Op, sum checksum.Sum, commit Op, headers []wire.Prepare) {
+	g := &r.group
+	r.commitMax = max(r.commitMax, commit)
+	g.goal.set, g.goal.op, g.goal.checksum = true, op, sum
+	r.learn(headers)
+	r.askForMissing()
+}
+
+// onView handles the log with which a view has begun.
+func (r *Replica) onView(h *wire.Peer, headers []wire.Prepare) {
+	if r.status == statusNormal || r.status == statusViewChange && !r.changesView() {
+		return
+	}
+	r.group.heard = r.group.ticks
+	if !r.group.goal.set {
+		r.follow(Op(h.Op), h.ChecksumOf, Op(h.Commit), headers)
+	}
+}
+
+// atGoal reports whether the log is the one to be reached.
+func (r *Replica) atGoal() bool {
+	goal := &r.group.goal
+	return goal.set && r.head.op == goal.op && r.head.checksum == goal.checksum
+}
+
+// advance does what has become possible in a cluster: it cuts off, appends,
+// and ends a view change.
+func (r *Replica) advance() {
+	g := &r.group
+	if r.alone() || r.status == statusOpening || r.status == statusReplay {
+		return
+	}
+	r.truncate()
+	r.appendStashed()
+	if r.status == statusNormal || !g.goal.set || g.cut.set {
+		return
+	}
+	if r.status == statusViewChange && !r.changesView() {
+		return
+	}
+	switch sum, ok := r.checksumAt(g.goal.op); {
+	case r.head.op > g.goal.op && ok && sum == g.goal.checksum:
+		r.cutTo(g.goal.op)
+	case r.atGoal() && r.journal.Quiet():
+		if r.journal.LostOp() != 0 {
+			g.cut.set, g.cut.op = true, r.head.op // forget what was lost
+			return
+		}
+		g.verified = r.head.op
+		r.endViewChange()
+	}
+}
+
+// endViewChange goes from the right log to normal operation.
+func (r *Replica) endViewChange() {
+	if r.isPrimary() && !r.readyToLead() {
+		return
+	}
+	if r.root.LogView == uint32(r.view) {
+		r.enterNormal()
+		return
+	}
+	g := &r.group
+	g.updating = true
+	r.updateRoot(func(root *superblock.State) {
+		root.LogView = uint32(r.view)
+		root.CommitMax = max(root.CommitMax, uint64(r.commitMin))
+	}, func() {
+		g.updating = false
+		if g.entering > r.view {
+			r.persistView()
+			return
+		}
+		r.enterNormal()
+	})
+}
+
+// readyToLead executes what is committed and takes the rest of the log into the
+// pipeline. It reports true when all of that is done.
+func (r *Replica) readyToLead() bool {
+	if r.commitMin < min(r.commitMax, r.head.op) || r.commit.stage != stageIdle {
+		return false
+	}
+	next := r.commitMin + 1
+	if p := &r.pipeline; p.count > 0 && p.first == next {
+		next += Op(p.count)
+	} else {
+		p.clear()
+	}
+	if next > r.head.op {
+		return true
+	}
+	sum, ok := r.checksumAt(next)
+	if !ok || !r.journal.Readable(uint64(next), sum) || !r.journal.CanRead() {
+		return false
+	}
+	r.commit.stage = stageRead // nothing else happens meanwhile
+	view := r.group.entering
+	r.journal.Read(uint64(next), func(message *buffer.Buffer, err error) {
+		r.commit.stage = stageIdle
+		if err != nil {
+			return
+		}
+		var header wire.Prepare
+		if header.Decode(message.Bytes) == nil && r.group.entering == view && !r.pipeline.full() {
+			r.pipeline.push(prepared{header: header, message: message.Retain()})
+		}
+		message.Release()
+	})
+	return false
+}
+
+// enterNormal begins normal operation in the view.
+func (r *Replica) enterNormal() {
+	g := &r.group
+	r.status = statusNormal
+	g.goal.set = false
+	r.dropExpected()
+	g.heard, g.normalSince = g.ticks, g.ticks
+	g.known = r.head.op
+	if !r.isPrimary() {
+		r.sendPrepareOK()
+		return
+	}
+	for i := range g.ackedAt {
+		g.ackedAt[i] = g.ticks
+	}
+	r.inherit()
+	for i := range r.root.ReplicaCount {
+		if i != r.root.Replica {
+			r.sendView(i)
+		}
+	}
+}
+
+// inherit takes over the prepares of former primaries that are not committed:
+// their clients have a request pending, and time has come so far.
+func (r *Replica) inherit() {
+	if header, ok := r.journal.Find(uint64(r.head.op)); ok {
+		r.timestamp = max(r.timestamp, header.Timestamp)
+	}
+	for op := r.commitMin + 1; op <= r.head.op; op++ {
+		entry := r.pipeline.at(op)
+		entry.acks = 1 << r.root.Replica
+		for request := range entry.header.Requests(entry.message.Bytes[wire.HeaderSize:]) {
+			if request.Operation == wire.OperationPulse {
+				r.pulsePending = true
+				continue
+			}
+			r.requests.pending[request.Client] = request.RequestChecksum
+		}
+	}
+}
+
+// sendView tells a replica with which log the view has begun, or where it is now.
+func (r *Replica) sendView(to uint8) {
+	headers, _ := r.lastHeaders()
+	r.tell(to, wire.CommandView, wire.Peer{
+		Op: uint64(r.head.op), ChecksumOf: r.head.checksum, Commit: uint64(r.commitMin),
+	}, headers)
+}
