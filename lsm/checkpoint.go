@@ -47,8 +47,9 @@ func (t *Tree) Open(state []byte) error {
 }
 
 // Mark returns where in the owner's log the entries begin that are in no table:
-// the mark of the Beat after which the oldest memtable was begun, 0 for the
-// beginning of the log. It changes at Beats only.
+// the mark of the Beat after which the oldest memtable was begun, or of a later
+// one if that was empty until then; 0 for the beginning of the log. It changes
+// at Beats only, and is never further than MarkSpan behind the mark of the last.
 func (t *Tree) Mark() uint64 {
 	if t.frozen != nil {
 		return t.frozen.mark
@@ -88,7 +89,6 @@ func (t *Tree) Refilled() error {
 			ErrRefill, frozen, len(t.active.entries), r.excess, r.frozen, r.active))
 		return t.err
 	}
-	t.mark = t.active.mark
 	if t.frozen != nil {
 		t.beginFlush(r.bottom)
 	}

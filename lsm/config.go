@@ -51,9 +51,17 @@ type Config struct {
 	// most. At most a quarter of MemtableEntries.
 	BeatEntries int
 
+	// MarkSpan is how far Mark is behind the mark of the last Beat at most, in
+	// what the owner counts marks in: up to MarkSpanMax, 0 for no bound. A Beat
+	// takes at most half of it. A memtable that is not full is flushed by half.
+	MarkSpan uint64
+
 	// PageSize is what a point read fetches, in bytes.
 	PageSize int
 }
+
+// MarkSpanMax bounds MarkSpan, for the sake of products with numbers of entries.
+const MarkSpanMax = 1 << 39
 
 // PageSizeDefault is the page size of an ordinary data file, in bytes.
 const PageSizeDefault = 8 << 10
@@ -80,6 +88,8 @@ func (c Config) validate(payloadSize int) error {
 		return fmt.Errorf("lsm: tree %s has no kind of blocks", c.Name)
 	case c.BeatEntries < 1 || c.MemtableEntries < 4*c.BeatEntries || c.MemtableEntries > 1<<24:
 		return fmt.Errorf("lsm: tree %s has memtables of %d entries for beats of %d", c.Name, c.MemtableEntries, c.BeatEntries)
+	case c.MarkSpan > MarkSpanMax || c.MarkSpan == 1:
+		return fmt.Errorf("lsm: tree %s has marks that span %d", c.Name, c.MarkSpan)
 	case c.Tiered && (c.Filter || c.Set):
 		return fmt.Errorf("lsm: tree %s is tiered, which goes without filter and set", c.Name)
 	}

@@ -59,6 +59,9 @@ func TestSameBytes(t *testing.T) {
 		load := int(seed) % len(workloads)
 		config := testConfig(2)
 		config.MemtableEntries, config.BeatEntries = 64, 16
+		if seed/uint64(len(workloads))%2 == 0 {
+			config.MarkSpan = 128
+		}
 		workloads[load].config(&config)
 		want := play(t, seed, 10*seed, config, load, false)
 		for timing := range uint64(3) {

@@ -192,6 +192,7 @@ func TestOpenOfSomethingElse(t *testing.T) {
 		"tiered": func(c *Config) { c.Tiered = false },
 		"page":   func(c *Config) { c.PageSize = 512 },
 		"beat":   func(c *Config) { c.BeatEntries = 8 },
+		"span":   func(c *Config) { c.MarkSpan = 64 },
 	} {
 		other := w.config
 		change(&other)

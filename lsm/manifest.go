@@ -17,25 +17,27 @@ import (
 // beyond that, changes should be logged instead.
 //
 //	offset  size  field
-//	     0     2  version: 2
+//	     0     2  version: 3
 //	     2     1  words of a key
 //	     3     1  bit 0: filter, bit 1: set, bit 2: tiered
 //	     4     4  entries of a memtable at most
 //	     8     4  entries of a beat at most
 //	    12     4  page size in bytes
-//	    16     8  merging credit, signed
-//	    24     8  mark at which the frozen memtable begins, 0 if there is none
-//	    32     8  mark at which the active memtable begins
-//	    40     4  entries of the frozen memtable, 0 if there is none
-//	    44     4  entries of the active memtable
-//	    48     4  those of them that were there at the last Beat
-//	    52     1  whether tombstones of the frozen memtable are dropped, 0 or 1
-//	    53     1  level that is being merged, plus 1; 0 for none
-//	    54     2  reserved, 0
-//	    56    32  for each of 8 levels, how many of its oldest runs are being
+//	    16     8  how far the oldest mark may be behind that of the last Beat
+//	    24     8  merging credit, signed
+//	    32     8  mark of the last Beat
+//	    40     8  mark at which the frozen memtable begins, 0 if there is none
+//	    48     8  mark at which the active memtable begins
+//	    56     4  entries of the frozen memtable, 0 if there is none
+//	    60     4  entries of the active memtable
+//	    64     4  those of them that were there at the last Beat
+//	    68     1  whether tombstones of the frozen memtable are dropped, 0 or 1
+//	    69     1  level that is being merged, plus 1; 0 for none
+//	    70     2  reserved, 0
+//	    72    32  for each of 8 levels, how many of its oldest runs are being
 //	              merged together
-//	    88   192  for each of 8 levels, the key at which its next merge begins
-//	   280        for each of 8 levels:
+//	   104   192  for each of 8 levels, the key at which its next merge begins
+//	   296        for each of 8 levels:
 //	           4  number of runs
 //	              for each run, the newest first:
 //	           4  number of parts
@@ -51,7 +53,8 @@ import (
 //	                4  entries left
 //	                4  blocks of the table
 const (
-	manifestVersion = 2
+	manifestVersion = 3
+	shapeSize       = 24
 	keySize         = 8 * table.WordsMax
 	partSize        = block.RefSize + 3*keySize + 32
 )
@@ -61,8 +64,8 @@ const (
 var ErrManifest = errors.New("bad manifest")
 
 // shape is what a manifest and a Config must agree on.
-func (t *Tree) shape() [16]byte {
-	var b [16]byte
+func (t *Tree) shape() [shapeSize]byte {
+	var b [shapeSize]byte
 	binary.LittleEndian.PutUint16(b[0:], manifestVersion)
 	b[2] = byte(t.config.Words)
 	for bit, is := range [...]bool{t.config.Filter, t.config.Set, t.config.Tiered} {
@@ -71,6 +74,7 @@ func (t *Tree) shape() [16]byte {
 	binary.LittleEndian.PutUint32(b[4:], uint32(t.config.MemtableEntries))
 	binary.LittleEndian.PutUint32(b[8:], uint32(t.config.BeatEntries))
 	binary.LittleEndian.PutUint32(b[12:], uint32(t.config.PageSize))
+	binary.LittleEndian.PutUint64(b[16:], t.config.MarkSpan)
 	return b
 }
 
@@ -89,6 +93,7 @@ func (t *Tree) encode(b []byte) []byte {
 	if t.frozen != nil {
 		frozen = *t.frozen
 	}
+	b = binary.LittleEndian.AppendUint64(b, t.mark)
 	b = binary.LittleEndian.AppendUint64(b, frozen.mark)
 	b = binary.LittleEndian.AppendUint64(b, t.active.mark)
 	b = appendCounts(b, len(frozen.entries), len(t.active.entries), t.seen)
@@ -192,10 +197,11 @@ type resumption struct {
 
 func (t *Tree) decode(state []byte) (resumption, error) {
 	s := &scanner{b: state}
-	if shape := [16]byte(s.take(16)); shape != t.shape() {
+	if shape := [shapeSize]byte(s.take(shapeSize)); shape != t.shape() {
 		return resumption{}, fmt.Errorf("%w: it is of a tree of shape %x, this is one of %x", ErrManifest, shape, t.shape())
 	}
 	t.credit = int(int64(s.uint64()))
+	t.mark = s.uint64()
 	frozenMark := s.uint64()
 	t.active.mark = s.uint64()
 	var r resumption
@@ -225,7 +231,8 @@ func (t *Tree) decode(state []byte) (resumption, error) {
 		t.frozen.mark = frozenMark
 	}
 	none := r.frozen == 0 && (frozenMark != 0 || r.bottom)
-	if s.bad || len(s.b) != 0 || none || !t.shapely(v) {
+	ascend := frozenMark <= t.active.mark && t.active.mark <= t.mark
+	if s.bad || len(s.b) != 0 || none || !ascend || !t.shapely(v) {
 		return resumption{}, fmt.Errorf("%w: of %d bytes", ErrManifest, len(state))
 	}
 	t.adoptVersion(*v)

@@ -32,14 +32,25 @@ package lsm
 // has 8 runs that are swept, fewer than 8 that wait, and one that is being made.
 // docs/STORAGE.md has the sums. runsMax is asserted.
 //
+// All this counts runs as of a memtable of entries each. Those that are flushed
+// by their span have fewer, but grant as much: see grant.
+//
 // A Beat waits for a merge that has not been done in time: for one job, not for
 // the whole turn.
 
 // creditMax is how much merging may be put off, in entries.
 func (t *Tree) creditMax() int { return 8 * t.config.MemtableEntries }
 
-// grant adds the credit of entries inserted.
-func (t *Tree) grant(inserted int) { t.credit += inserted * t.rate() / 2 }
+// grant adds the credit of a Beat: of the entries inserted, or of the part of a
+// memtable that the progress of the mark is of what it may span, if that is
+// more. So each memtable is paid for as if it had been full.
+func (t *Tree) grant(inserted int, progress uint64) {
+	if half := t.config.MarkSpan / 2; half > 0 {
+		share := progress * uint64(t.config.MemtableEntries)
+		inserted = max(inserted, int((share+half-1)/half))
+	}
+	t.credit += inserted * t.rate() / 2
+}
 
 // rate returns twice the credit that an entry grants, in entries merged.
 func (t *Tree) rate() int {
@@ -55,9 +66,9 @@ func (t *Tree) due() bool {
 	return t.credit >= t.merge.estimate && (t.merge.beat < t.beat || t.credit >= t.creditMax())
 }
 
-// full reports whether the memtable may have no room for another beat. Then it
-// is frozen, and the one before must be a run: so a worker has all the time
-// between two flushes for one.
+// full reports whether the memtable may have no room for another beat, or has
+// half of the span that its marks may have. Then it is frozen, and the one before
+// must be a run: so a worker has all the time between two flushes for one.
 //
 // The first memtable ends early, by the kind of the tree, so that trees to which
 // as much is added are not flushed at the same Beat.
@@ -66,5 +77,9 @@ func (t *Tree) full() bool {
 	if t.frozen == nil && t.version.order == nil {
 		room = room/2 + room/16*int(t.config.Kind%8)
 	}
-	return len(t.active.entries)+t.config.BeatEntries > room
+	return len(t.active.entries)+t.config.BeatEntries > room || t.spans(t.active, t.config.MarkSpan/2)
 }
+
+// spans reports whether marks have gone on by more than span since a memtable
+// was begun. One that is empty begins at each Beat anew.
+func (t *Tree) spans(m *memtable, span uint64) bool { return span > 0 && t.mark-m.mark > span }

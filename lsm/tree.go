@@ -96,7 +96,7 @@ func (t *Tree) Remove(key Key) {
 //
 // mark is the owner's: where in its log the rows begin whose entries will be
 // put after this Beat. It ascends. The tree keeps the marks at which its
-// memtables begin; see Mark.
+// memtables begin, and flushes them in time for MarkSpan; see Mark.
 func (t *Tree) Beat(mark uint64, done func(error)) {
 	n := len(t.active.entries) - t.seen
 	switch {
@@ -106,17 +106,22 @@ func (t *Tree) Beat(mark uint64, done func(error)) {
 		panic("lsm: Beat of a tree that waits for Refilled")
 	case mark < t.mark:
 		panic("lsm: marks of beats must ascend")
+	case t.config.MarkSpan > 0 && mark-t.mark > t.config.MarkSpan/2:
+		panic("lsm: a beat of more than half the span of marks")
 	}
 	t.beat++
+	t.grant(n, mark-t.mark)
 	t.mark = mark
-	t.grant(n)
 	t.seen = len(t.active.entries)
+	if t.seen == 0 {
+		t.active.mark = mark
+	}
 	t.begin(t.stepping, done)
 }
 
 // stepBeat does what is due, and reports false when it has to wait.
 func (t *Tree) stepBeat() bool {
-	if t.flush != nil && t.full() {
+	if t.flush != nil && (t.full() || t.spans(t.frozen, t.config.MarkSpan)) {
 		if !t.admissible(t.flush) {
 			return false
 		}

@@ -15,12 +15,22 @@ type workload struct {
 	key     func(rng *rand.Rand, n int) Key
 	removes int // of 16 operations
 	n       int
+	calm    int // 0 if entries come fast, up to 2 if hardly any do
 	twin    twin
 }
 
-// op puts and removes some entries and ends with a beat.
+// op puts and removes some entries and ends with a beat. If marks have a span,
+// there are times of few entries and many rows without.
 func (l *workload) op(t *testing.T, w *world) {
-	l.fill(w, l.rng.IntN(l.config.BeatEntries+1))
+	n := l.config.BeatEntries
+	if l.config.MarkSpan > 0 {
+		if l.rng.IntN(50) == 0 {
+			l.calm = l.rng.IntN(3)
+		}
+		n >>= 3 * l.calm
+		w.idle(l.calm * l.rng.IntN(l.config.BeatEntries))
+	}
+	l.fill(w, l.rng.IntN(n+1))
 	if err := w.beat(); err != nil {
 		t.Fatal(err)
 	}
@@ -146,11 +156,14 @@ func TestAgainstTwin(t *testing.T) {
 				if seed%3 > 0 { // deeper trees
 					config.MemtableEntries, config.BeatEntries = 16<<(seed%3), 4<<(seed%3)
 				}
+				if seed%2 == 0 {
+					config.MarkSpan = uint64(2 * config.MemtableEntries)
+				}
 				load.config(&config)
 				rng := rand.New(rand.NewPCG(seed, 1))
 				l := &workload{rng: rng, config: config, key: load.key, removes: load.removes}
 				w := newWorld(t, seed, config)
-				saved, savedN := twin(nil), 0
+				saved := *l
 				for range 250 + rng.IntN(300) + int(seed%3)*400 {
 					l.op(t, w)
 					if rng.IntN(8) == 0 {
@@ -161,7 +174,8 @@ func TestAgainstTwin(t *testing.T) {
 						if err := w.checkpoint(); err != nil {
 							t.Fatal(err)
 						}
-						saved, savedN = slices.Clone(l.twin), l.n
+						saved = *l
+						saved.twin = slices.Clone(l.twin)
 					case 2, 3:
 						if rng.IntN(2) == 0 { // on the way to a checkpoint that will not be
 							w.tree.Checkpoint(func(error) {})
@@ -172,7 +186,8 @@ func TestAgainstTwin(t *testing.T) {
 						if err := w.reopen(); err != nil {
 							t.Fatal(err)
 						}
-						l.twin, l.n = slices.Clone(saved), savedN
+						*l = saved
+						l.twin = slices.Clone(saved.twin)
 						l.check(t, w)
 					}
 				}

@@ -30,8 +30,8 @@ type world struct {
 	workers []hired
 	lazy    bool // whether workers go on only when somebody waits for them
 
-	// The owner's log: all that was put and removed, of which the last
-	// checkpoint has the first saved entries. A mark is a place in it.
+	// The owner's log: all that was put and removed, and rows of no entry, of
+	// which the last checkpoint has the first saved. A mark is a place in it.
 	log   []Entry
 	saved int
 	root  []byte // state of the tree in the last checkpoint
@@ -101,10 +101,23 @@ func (w *world) remove(key Key) {
 	w.tree.Remove(key)
 }
 
+// noEntry is the value of a row of the log from which no entry follows.
+const noEntry = Absent - 1
+
+// idle adds rows of which the tree has nothing.
+func (w *world) idle(rows int) {
+	for range rows {
+		w.log = append(w.log, Entry{Value: noEntry})
+	}
+}
+
 func (w *world) beat() error {
 	done, err := false, error(nil)
 	w.tree.Beat(uint64(len(w.log)), func(e error) { done, err = true, e })
 	w.wait(&done)
+	if span := w.config.MarkSpan; span > 0 && uint64(len(w.log))-w.tree.Mark() > span {
+		w.t.Fatalf("mark %d of %d rows, with a span of %d", w.tree.Mark(), len(w.log), span)
+	}
 	for !w.lazy && w.rng.IntN(3) > 0 && w.step() {
 	}
 	return err
@@ -155,9 +168,11 @@ func (w *world) open() error {
 		return err
 	}
 	for _, e := range w.log[w.tree.Mark():] {
-		if e.Value == Absent {
+		switch e.Value {
+		case Absent:
 			w.tree.RefillRemove(e.Key)
-		} else {
+		case noEntry:
+		default:
 			w.tree.Refill(e.Key, e.Value)
 		}
 	}
