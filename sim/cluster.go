@@ -14,10 +14,22 @@ type clusterOptions struct {
 	replicas       int
 	partitionEvery time.Duration // on average; 0: never
 	oneWay         int           // percent of partitions
+	// victims are the replicas whose disks rot, a bit for each: fewer than a
+	// replication quorum, so that one good copy of everything is left.
+	victims uint8
+}
+
+// quorums are those of replication, by the number of replicas.
+var quorums = [...]int{1: 1, 2: 2, 3: 2, 4: 2, 5: 3, 6: 3}
+
+// mayRot reports whether what this replica has on its disk may become
+// unreadable.
+func (r *replica) mayRot() bool {
+	return r.alone() || r.sim.options.cluster.victims>>r.index&1 == 1
 }
 
 // drawCluster makes up the cluster of a seed, and leaves out what clusters
-// cannot do yet: disks that rot.
+// cannot survive: disks that lose what they have acknowledged.
 func drawCluster(seed uint64, o *options) clusterOptions {
 	r := newRandom(seed, streamCluster)
 	c := clusterOptions{
@@ -26,8 +38,11 @@ func drawCluster(seed uint64, o *options) clusterOptions {
 		oneWay:         oneOf(r, 0, 30, 100),
 	}
 	if c.replicas > 1 {
-		o.fault = faultNone
+		o.fault = oneOf(r, faultNone, faultNone, faultRot, faultRead, faultWrite)
 		o.crashes *= 2
+		for range quorums[c.replicas] - 1 {
+			c.victims |= 1 << r.IntN(c.replicas)
+		}
 	}
 	return c
 }
@@ -161,7 +176,7 @@ func (b *checkBus) checkWitnesses(ordinal uint64) error {
 		}
 		found++
 	}
-	if quorum := [...]int{1: 1, 2: 2, 3: 2, 4: 2, 5: 3, 6: 3}[len(b.sim.replicas)]; found < quorum {
+	if quorum := quorums[len(b.sim.replicas)]; found < quorum {
 		return fmt.Errorf("on %d disks, of which a quorum is %d: %w", found, quorum, err)
 	}
 	return nil

@@ -332,7 +332,7 @@ func (r *replica) onFailure(err error) {
 		s.scheduler.after(0, r.startIfDown)
 		return
 	}
-	if err := f.excuses(err, &s.options.layout); err != nil {
+	if err := f.excuses(err, &s.options.layout, r.alone()); err != nil {
 		s.fail("replica %d: %v", r.index, err)
 		return
 	}
@@ -392,7 +392,7 @@ func (r *replica) end() {
 		r.disk = r.disk.PowerCut()
 	}
 	switch f := p.fault; {
-	case f.kind == faultRot && !f.overwritten:
+	case f.kind == faultRot && !f.overwritten && r.alone():
 		r.disk.Poke(f.offset, []byte{f.original})
 	case f.kind == faultLost && f.struck:
 		r.lost = f

@@ -37,8 +37,14 @@ func (r *Replica) onGetBlock(h *wire.Peer) {
 		r.sendBlock(h.Replica, 0, own.ID(), encoded)
 		return
 	}
+	r.grid.ReadWhole(block.Address(h.Op), r.answerWith(h))
+}
+
+// answerWith returns what sends a block to the one who has asked for it, or says
+// that it is there already.
+func (r *Replica) answerWith(h *wire.Peer) func(whole []byte, sum checksum.Sum) {
 	to, have, address := h.Replica, h.ChecksumOf, block.Address(h.Op)
-	r.grid.ReadWhole(address, func(whole []byte, sum checksum.Sum) {
+	return func(whole []byte, sum checksum.Sum) {
 		switch {
 		case whole == nil:
 		case sum == have:
@@ -46,7 +52,7 @@ func (r *Replica) onGetBlock(h *wire.Peer) {
 		default:
 			r.sendBlock(to, address, sum, whole)
 		}
-	})
+	}
 }
 
 // sendBlock sends a block, or as block 0 the checkpoint.
@@ -144,7 +150,31 @@ func (r *Replica) askForBlock(address block.Address, have checksum.Sum) {
 // to nothing but what it needs.
 func (r *Replica) onMessageSyncing(message *buffer.Buffer) {
 	var h wire.Peer
-	if wire.CommandOf(message.Bytes) == wire.CommandBlock && h.Decode(message.Bytes) == nil {
-		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
+	if !wire.CommandOf(message.Bytes).IsPeer() || h.Decode(message.Bytes) != nil {
+		return
 	}
+	switch receiver := r.group.receiver; {
+	case h.Command == wire.CommandBlock:
+		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
+	case h.Command == wire.CommandGetBlocks && receiver != nil && h.Op != 0 && h.Checkpoint == r.root.Checkpoint.ID():
+		receiver.ReadWhole(block.Address(h.Op), r.answerWith(&h))
+	}
+}
+
+// mendGrid lets a replica whose grid is damaged compare all of it with the
+// others, block by block, as one does that takes over a checkpoint: its own.
+func (r *Replica) mendGrid() {
+	g := &r.group
+	if g.adopting {
+		return
+	}
+	g.adopting = true
+	update := func() {
+		r.updateRoot(func(root *superblock.State) { root.Syncing = true }, func() { r.fail(ErrRestart) })
+	}
+	if r.status == statusOpening && r.opened != nil {
+		r.superblock.Repair(update)
+		return
+	}
+	update()
 }
