@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 
@@ -17,6 +18,21 @@ type clusterOptions struct {
 	// victims are the replicas whose disks rot, a bit for each: fewer than a
 	// replication quorum, so that one good copy of everything is left.
 	victims uint8
+}
+
+// core returns the replicas that are left when a run comes to its end: a view
+// change quorum at least, if no disk has rotted; otherwise all.
+func (c *clusterOptions) core(r random, fault faultKind) uint8 {
+	all := uint8(1)<<c.replicas - 1
+	if fault == faultRot || fault == faultRead || c.replicas == 1 || r.chance(50) {
+		return all
+	}
+	least := [...]int{2: 2, 3: 2, 4: 3, 5: 3, 6: 4}[c.replicas]
+	core := all
+	for bits.OnesCount8(core) > least && r.chance(80) {
+		core &^= 1 << r.IntN(c.replicas)
+	}
+	return core
 }
 
 // quorums are those of replication, by the number of replicas.
@@ -122,7 +138,7 @@ func (s *simulation) converge() {
 		return
 	}
 	s.hold(true)
-	for _, r := range s.replicas {
+	for _, r := range s.living() {
 		if !s.over {
 			r.process.check(r.process.machine.unchanged)
 			s.hold(true)
@@ -134,18 +150,29 @@ func (s *simulation) converge() {
 // hold lets no replica take a step.
 func (s *simulation) hold(held bool) {
 	for _, r := range s.replicas {
-		if p := r.process; p != nil {
+		if p := r.process; p != nil && p.opened {
 			p.checking = held
 			p.happened()
 		}
 	}
 }
 
-func (s *simulation) converged() bool {
+// living returns the replicas that have not been given up.
+func (s *simulation) living() (living []*replica) {
 	for _, r := range s.replicas {
+		if !r.gone {
+			living = append(living, r)
+		}
+	}
+	return living
+}
+
+func (s *simulation) converged() bool {
+	first := s.living()[0].process
+	for _, r := range s.living() {
 		p := r.process
-		if p == nil || !p.opened || p.machine == nil || p.node.CommitMin() != s.replicas[0].process.node.CommitMin() ||
-			p.node.View() != s.replicas[0].process.node.View() || !r.quiet() || p.machine.position != len(s.history.commits) {
+		if p == nil || !p.opened || p.machine == nil || first == nil || p.node.CommitMin() != first.node.CommitMin() ||
+			p.node.View() != first.node.View() || !r.quiet() || p.machine.position != len(s.history.commits) {
 			return false
 		}
 	}

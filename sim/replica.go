@@ -39,6 +39,8 @@ type replica struct {
 	record struct{ offset, size int64 }
 	// view is the last one that a process was in. Each has one of its own.
 	view vsr.View
+	// gone says that the replica does not come back.
+	gone bool
 	// lost is a write that was never stored. After it no other fault comes.
 	lost *fault
 }
@@ -370,7 +372,7 @@ func (r *replica) crash(p *process) {
 }
 
 func (r *replica) startIfDown() {
-	if r.process == nil && !r.sim.over {
+	if r.process == nil && !r.sim.over && !r.gone {
 		r.start()
 	}
 }

@@ -15,6 +15,7 @@ func (r *Replica) tickGroup() {
 	if r.status == statusSyncing {
 		if beat && g.receiver != nil {
 			g.receiver.Again()
+			r.sayCheckpoint()
 		}
 		return
 	}

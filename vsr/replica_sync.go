@@ -24,12 +24,33 @@ func (r *Replica) askForCheckpoint(from uint8) {
 	}
 }
 
+// sayCheckpoint tells the others which op is the last of the checkpoint that
+// this replica has taken over. One that has this op in its log, and has not
+// heard that it is committed, can then execute it and have the same checkpoint:
+// it may be the only one left who can.
+func (r *Replica) sayCheckpoint() {
+	own := &r.root.Checkpoint
+	r.tellAll(wire.CommandGetBlocks, wire.Peer{Commit: own.Op, ChecksumOf: own.HeaderChecksum}, nil)
+}
+
+// onSayCheckpoint believes that an op is committed if it is the one that the
+// log has.
+func (r *Replica) onSayCheckpoint(h *wire.Peer) {
+	op := Op(h.Commit)
+	if sum, ok := r.checksumAt(op); ok && sum == h.ChecksumOf && op <= r.head.op && !r.leads() {
+		r.commitMax, r.group.verified = max(r.commitMax, op), max(r.group.verified, op)
+	}
+}
+
 // onGetBlock answers with a block of the durable checkpoint that the other
 // replica names, or, if that is not the one here, with the checkpoint.
 func (r *Replica) onGetBlock(h *wire.Peer) {
 	own := &r.root.Checkpoint
+	if h.Op == 0 && h.Commit > own.Op {
+		r.onSayCheckpoint(h)
+	}
 	if h.Op == 0 || h.Checkpoint != own.ID() {
-		if own.Op == 0 || h.Op != 0 && own.Op < h.CheckpointOp {
+		if own.Op == 0 || own.Op <= h.CheckpointOp {
 			return
 		}
 		encoded := make([]byte, superblock.CheckpointSize)
