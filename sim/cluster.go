@@ -208,3 +208,21 @@ func (b *checkBus) checkWitnesses(ordinal uint64) error {
 	}
 	return nil
 }
+
+// moveClock lets the clock of a machine that starts show another time. In a
+// cluster most clocks are about right; that of the first victim is anything.
+func (r *replica) moveClock() {
+	s := r.sim
+	jump := int64(s.options.clockJump)
+	if jump == 0 || s.calm && r.alone() {
+		return
+	}
+	wrong := !s.calm && len(s.replicas) > 2 && bits.TrailingZeros8(s.options.cluster.victims) == r.index
+	if !r.alone() && !wrong {
+		jump, r.clockOffset = min(jump, int64(clockErrorMax)), 0
+	}
+	r.clockOffset += s.faults.Int64N(2*jump+1) - jump
+}
+
+// clockErrorMax is how wrong a clock is that passes for right.
+const clockErrorMax = 2 * time.Second

@@ -90,9 +90,7 @@ func (r *replica) Realtime() uint64 {
 func (r *replica) start() {
 	s := r.sim
 	s.totals.Starts++
-	if jump := int64(s.options.clockJump); jump > 0 && !s.calm {
-		r.clockOffset += s.faults.Int64N(2*jump+1) - jump
-	}
+	r.moveClock()
 	p := &process{replica: r, fault: &fault{}}
 	if r.lost == nil && (r.intact || s.options.fault == faultWrite) {
 		p.fault = r.drawFault()

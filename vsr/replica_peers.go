@@ -19,6 +19,7 @@ func (r *Replica) tickGroup() {
 		}
 		return
 	}
+	r.tickClock()
 	switch {
 	case r.leads():
 		if beat && r.abdicates() {
@@ -90,6 +91,12 @@ func (r *Replica) onPeer(message *buffer.Buffer) {
 		return
 	case wire.CommandBlock:
 		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
+		return
+	case wire.CommandPing:
+		r.onPing(&h)
+		return
+	case wire.CommandPong:
+		r.onPong(&h)
 		return
 	}
 	headers, err := wire.DecodeHeaders(message.Bytes[wire.HeaderSize:], nil)
