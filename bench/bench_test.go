@@ -300,6 +300,13 @@ func TestTablesKeepBalances(t *testing.T) {
 	}
 }
 
+func TestProcessSince(t *testing.T) {
+	got := Process{ResidentMax: 9, CPU: 8, Written: 7}.Since(Process{ResidentMax: 1, CPU: 2, Written: 3})
+	if want := (Process{ResidentMax: 9, CPU: 6, Written: 4}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func TestReadProcess(t *testing.T) {
 	process, err := ReadProcess(os.Getpid())
 	if errors.Is(err, os.ErrNotExist) {

@@ -15,6 +15,14 @@ type Process struct {
 	Written     int64         // bytes sent to the disk; 0 where the kernel does not count them
 }
 
+// Since returns what the process has cost since before, which was read earlier
+// of the same process. The memory is still that of its whole life.
+func (p Process) Since(before Process) Process {
+	p.CPU -= before.CPU
+	p.Written -= before.Written
+	return p
+}
+
 // clockTicksPerSecond is the unit of times under /proc: fixed by the kernel's
 // interface, whatever its own clock does.
 const clockTicksPerSecond = 100

@@ -142,14 +142,15 @@ func (m *measurement) began() {
 
 func (m *measurement) ended() {
 	if driver, err := bench.ReadProcess(os.Getpid()); err == nil {
-		m.report.DriverCPUSeconds = (driver.CPU - m.driverBegan.CPU).Seconds()
+		m.report.DriverCPUSeconds = driver.Since(m.driverBegan).CPU.Seconds()
 	}
 	if m.server == nil {
 		return
 	}
 	if server, err := bench.ReadProcess(m.server.pid()); err == nil {
-		m.report.ServerCPUSeconds = (server.CPU - m.serverBegan.CPU).Seconds()
-		m.report.ServerWritten = server.Written - m.serverBegan.Written
+		cost := server.Since(m.serverBegan)
+		m.report.ServerCPUSeconds = cost.CPU.Seconds()
+		m.report.ServerWritten = cost.Written
 	}
 	if file, err := os.Stat(m.path); err == nil {
 		m.report.DataFileBytes = file.Size()
