@@ -42,6 +42,15 @@ func (r *Replica) onSayCheckpoint(h *wire.Peer) {
 	}
 }
 
+// reachable returns the op up to which this replica has all that it needs: what
+// follows it is not known, or has rotted.
+func (r *Replica) reachable() Op {
+	if faulty, ok := r.journal.NextFaulty(uint64(r.commitMin)); ok {
+		return min(r.certain(), Op(faulty)-1)
+	}
+	return r.certain()
+}
+
 // onGetBlock answers with a block of the durable checkpoint that the other
 // replica names, or, if that is not the one here, with the checkpoint.
 func (r *Replica) onGetBlock(h *wire.Peer) {
@@ -106,7 +115,7 @@ func (r *Replica) onBlock(h *wire.Peer, body []byte) {
 // of its blocks are here, this replica has no state: a crash leaves it syncing.
 func (r *Replica) adopt(checkpoint *superblock.Checkpoint) {
 	g := &r.group
-	behind := checkpoint.Op > r.root.Checkpoint.Op && (r.status == statusSyncing || Op(checkpoint.Op) > r.certain())
+	behind := checkpoint.Op > r.root.Checkpoint.Op && (r.status == statusSyncing || Op(checkpoint.Op) > r.reachable())
 	if !behind || g.adopting || g.updating || r.leads() || r.commit.stage != stageIdle && r.status != statusSyncing {
 		return
 	}
