@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 
@@ -14,10 +15,37 @@ type clusterOptions struct {
 	replicas       int
 	partitionEvery time.Duration // on average; 0: never
 	oneWay         int           // percent of partitions
+	// victims are the replicas whose disks rot, a bit for each: fewer than a
+	// replication quorum, so that one good copy of everything is left.
+	victims uint8
+}
+
+// core returns the replicas that are left when a run comes to its end: a view
+// change quorum at least, if no disk has rotted; otherwise all.
+func (c *clusterOptions) core(r random, fault faultKind) uint8 {
+	all := uint8(1)<<c.replicas - 1
+	if fault == faultRot || fault == faultRead || c.replicas == 1 || r.chance(50) {
+		return all
+	}
+	least := [...]int{2: 2, 3: 2, 4: 3, 5: 3, 6: 4}[c.replicas]
+	core := all
+	for bits.OnesCount8(core) > least && r.chance(80) {
+		core &^= 1 << r.IntN(c.replicas)
+	}
+	return core
+}
+
+// quorums are those of replication, by the number of replicas.
+var quorums = [...]int{1: 1, 2: 2, 3: 2, 4: 2, 5: 3, 6: 3}
+
+// mayRot reports whether what this replica has on its disk may become
+// unreadable.
+func (r *replica) mayRot() bool {
+	return r.alone() || r.sim.options.cluster.victims>>r.index&1 == 1
 }
 
 // drawCluster makes up the cluster of a seed, and leaves out what clusters
-// cannot do yet: disks that rot.
+// cannot survive: disks that lose what they have acknowledged.
 func drawCluster(seed uint64, o *options) clusterOptions {
 	r := newRandom(seed, streamCluster)
 	c := clusterOptions{
@@ -26,8 +54,11 @@ func drawCluster(seed uint64, o *options) clusterOptions {
 		oneWay:         oneOf(r, 0, 30, 100),
 	}
 	if c.replicas > 1 {
-		o.fault = faultNone
+		o.fault = oneOf(r, faultNone, faultNone, faultRot, faultRead, faultWrite)
 		o.crashes *= 2
+		for range quorums[c.replicas] - 1 {
+			c.victims |= 1 << r.IntN(c.replicas)
+		}
 	}
 	return c
 }
@@ -107,7 +138,7 @@ func (s *simulation) converge() {
 		return
 	}
 	s.hold(true)
-	for _, r := range s.replicas {
+	for _, r := range s.living() {
 		if !s.over {
 			r.process.check(r.process.machine.unchanged)
 			s.hold(true)
@@ -119,18 +150,29 @@ func (s *simulation) converge() {
 // hold lets no replica take a step.
 func (s *simulation) hold(held bool) {
 	for _, r := range s.replicas {
-		if p := r.process; p != nil {
+		if p := r.process; p != nil && p.opened {
 			p.checking = held
 			p.happened()
 		}
 	}
 }
 
-func (s *simulation) converged() bool {
+// living returns the replicas that have not been given up.
+func (s *simulation) living() (living []*replica) {
 	for _, r := range s.replicas {
+		if !r.gone {
+			living = append(living, r)
+		}
+	}
+	return living
+}
+
+func (s *simulation) converged() bool {
+	first := s.living()[0].process
+	for _, r := range s.living() {
 		p := r.process
-		if p == nil || !p.opened || p.machine == nil || p.node.CommitMin() != s.replicas[0].process.node.CommitMin() ||
-			p.node.View() != s.replicas[0].process.node.View() || !r.quiet() || p.machine.position != len(s.history.commits) {
+		if p == nil || !p.opened || p.machine == nil || first == nil || p.node.CommitMin() != first.node.CommitMin() ||
+			p.node.View() != first.node.View() || !r.quiet() || p.machine.position != len(s.history.commits) {
 			return false
 		}
 	}
@@ -161,8 +203,26 @@ func (b *checkBus) checkWitnesses(ordinal uint64) error {
 		}
 		found++
 	}
-	if quorum := [...]int{1: 1, 2: 2, 3: 2, 4: 2, 5: 3, 6: 3}[len(b.sim.replicas)]; found < quorum {
+	if quorum := quorums[len(b.sim.replicas)]; found < quorum {
 		return fmt.Errorf("on %d disks, of which a quorum is %d: %w", found, quorum, err)
 	}
 	return nil
 }
+
+// moveClock lets the clock of a machine that starts show another time. In a
+// cluster most clocks are about right; that of the first victim is anything.
+func (r *replica) moveClock() {
+	s := r.sim
+	jump := int64(s.options.clockJump)
+	if jump == 0 || s.calm && r.alone() {
+		return
+	}
+	wrong := !s.calm && len(s.replicas) > 2 && bits.TrailingZeros8(s.options.cluster.victims) == r.index
+	if !r.alone() && !wrong {
+		jump, r.clockOffset = min(jump, int64(clockErrorMax)), 0
+	}
+	r.clockOffset += s.faults.Int64N(2*jump+1) - jump
+}
+
+// clockErrorMax is how wrong a clock is that passes for right.
+const clockErrorMax = 2 * time.Second

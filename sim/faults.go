@@ -52,7 +52,7 @@ type fault struct {
 func (r *replica) drawFault() *fault {
 	random := r.sim.faults
 	f := &fault{kind: r.sim.options.fault}
-	if r.sim.calm || random.chance(40) {
+	if r.sim.calm || random.chance(40) || f.kind != faultWrite && !r.mayRot() {
 		f.kind = faultNone
 	}
 	switch f.kind {
@@ -158,11 +158,11 @@ func elsewhere(random random, layout *vsr.Layout, request *blockio.Request) int6
 
 // excuses returns nil if err is what a process may stop with after the fault,
 // and says where on the disk the damage is.
-func (f *fault) excuses(err error, layout *vsr.Layout) error {
-	if !f.struck {
+func (f *fault) excuses(err error, layout *vsr.Layout, alone bool) error {
+	if !f.struck || !alone && f.kind != faultWrite {
 		return fmt.Errorf("the replica failed, though its disk did not: %w", err)
 	}
-	if f.kind == faultWrite || f.effect == faultdisk.Unreadable {
+	if f.kind == faultWrite || f.effect == faultdisk.Unreadable && alone {
 		if errors.Is(err, faultdisk.ErrInjected) {
 			return nil
 		}

@@ -39,6 +39,8 @@ type replica struct {
 	record struct{ offset, size int64 }
 	// view is the last one that a process was in. Each has one of its own.
 	view vsr.View
+	// gone says that the replica does not come back.
+	gone bool
 	// lost is a write that was never stored. After it no other fault comes.
 	lost *fault
 }
@@ -88,9 +90,7 @@ func (r *replica) Realtime() uint64 {
 func (r *replica) start() {
 	s := r.sim
 	s.totals.Starts++
-	if jump := int64(s.options.clockJump); jump > 0 && !s.calm {
-		r.clockOffset += s.faults.Int64N(2*jump+1) - jump
-	}
+	r.moveClock()
 	p := &process{replica: r, fault: &fault{}}
 	if r.lost == nil && (r.intact || s.options.fault == faultWrite) {
 		p.fault = r.drawFault()
@@ -332,7 +332,7 @@ func (r *replica) onFailure(err error) {
 		s.scheduler.after(0, r.startIfDown)
 		return
 	}
-	if err := f.excuses(err, &s.options.layout); err != nil {
+	if err := f.excuses(err, &s.options.layout, r.alone()); err != nil {
 		s.fail("replica %d: %v", r.index, err)
 		return
 	}
@@ -370,7 +370,7 @@ func (r *replica) crash(p *process) {
 }
 
 func (r *replica) startIfDown() {
-	if r.process == nil && !r.sim.over {
+	if r.process == nil && !r.sim.over && !r.gone {
 		r.start()
 	}
 }
@@ -392,7 +392,7 @@ func (r *replica) end() {
 		r.disk = r.disk.PowerCut()
 	}
 	switch f := p.fault; {
-	case f.kind == faultRot && !f.overwritten:
+	case f.kind == faultRot && !f.overwritten && r.alone():
 		r.disk.Poke(f.offset, []byte{f.original})
 	case f.kind == faultLost && f.struck:
 		r.lost = f

@@ -186,7 +186,15 @@ func (s *simulation) calmDown() {
 	s.trace("calm after %d calls", s.calls)
 	s.calm, s.network.calm = true, true
 	s.partition = partition{}
+	core := s.options.cluster.core(s.faults, s.options.fault)
 	for _, r := range s.replicas {
+		if r.gone = core>>r.index&1 == 0; r.gone {
+			s.trace("replica %d is given up", r.index)
+			if r.process != nil {
+				r.end()
+			}
+			continue
+		}
 		if p := r.process; p != nil {
 			p.storage.calm = true
 			if f := p.fault; !f.struck {
@@ -199,7 +207,7 @@ func (s *simulation) calmDown() {
 
 // checkTwice reads the state back, loses power once more, and reads it again.
 func (s *simulation) checkTwice() {
-	for _, r := range s.replicas {
+	for _, r := range s.living() {
 		if s.over {
 			return
 		}
@@ -233,7 +241,7 @@ func (s *simulation) unanswered() int {
 }
 
 func (s *simulation) allUp() bool {
-	for _, r := range s.replicas {
+	for _, r := range s.living() {
 		if r.process == nil || !r.process.opened {
 			return false
 		}

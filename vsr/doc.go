@@ -13,6 +13,15 @@
 //	              normal:  OnMessage ... Step ... OnMessage ... Step ...
 //	              failed:  Err is not nil; the owner stops the process
 //
+// In a cluster of several, Open ends before the replay: what of the log is
+// committed is learnt from the others.
+//
+//	recovering     a restarted backup asks where the log of its view ends
+//	view change    the log of the next view is chosen and taken over
+//	syncing        the checkpoint is another replica's; its blocks are fetched
+//
+// docs/REPLICATION.md has the messages, the invariants and the reasons.
+//
 // # The way of a request
 //
 //	OnMessage  judge, find the session, answer a duplicate, or queue it

@@ -38,6 +38,7 @@ type group struct {
 	// heard is when the primary was heard of last, or the view was entered.
 	heard    uint64
 	patience uint64
+	clock    clock
 	// normalSince is when the status became normal, or patience halved last.
 	normalSince uint64
 	// ackedAt is when each replica acknowledged something last, at a primary.

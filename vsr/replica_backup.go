@@ -158,12 +158,15 @@ func (r *Replica) onCommit(h *wire.Peer) {
 	r.askForMissing()
 }
 
-// abdicates reports whether a primary has not heard of a quorum for so long
-// that another should lead: it then falls silent.
+// abdicates reports whether a primary has not heard of a quorum, or not known
+// the time, for so long that another should lead: it then falls silent.
 func (r *Replica) abdicates() bool {
 	g := &r.group
 	if r.alone() {
 		return false
+	}
+	if g.clock.unsynchronised > abdicateTicks {
+		return true
 	}
 	heard := 1
 	for i := range r.root.ReplicaCount {

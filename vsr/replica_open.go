@@ -66,11 +66,14 @@ func (r *Replica) openCheckpoint() {
 // next otherwise.
 func (r *Replica) orFail(what string, next func()) func(error) {
 	return func(err error) {
-		if err != nil {
+		switch {
+		case err == nil:
+			next()
+		case errors.Is(err, grid.ErrCorrupt) && !r.alone():
+			r.mendGrid()
+		default:
 			r.fail(fmt.Errorf("%s: %w", what, r.explain(err)))
-			return
 		}
-		next()
 	}
 }
 

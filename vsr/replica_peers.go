@@ -15,9 +15,11 @@ func (r *Replica) tickGroup() {
 	if r.status == statusSyncing {
 		if beat && g.receiver != nil {
 			g.receiver.Again()
+			r.sayCheckpoint()
 		}
 		return
 	}
+	r.tickClock()
 	switch {
 	case r.leads():
 		if beat && r.abdicates() {
@@ -89,6 +91,12 @@ func (r *Replica) onPeer(message *buffer.Buffer) {
 		return
 	case wire.CommandBlock:
 		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
+		return
+	case wire.CommandPing:
+		r.onPing(&h)
+		return
+	case wire.CommandPong:
+		r.onPong(&h)
 		return
 	}
 	headers, err := wire.DecodeHeaders(message.Bytes[wire.HeaderSize:], nil)

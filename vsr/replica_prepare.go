@@ -79,7 +79,10 @@ func (p *pipeline) clear() {
 // the journal have room.
 func (r *Replica) prepareWaiting() {
 	for r.leads() && !r.pipeline.full() && !r.abdicates() {
-		now := r.now()
+		now, ok := r.now()
+		if !ok {
+			return
+		}
 		pulseSlots := r.pulseDue(now)
 		count, bodySize := r.requests.next()
 		if count == 0 && pulseSlots == 0 {
@@ -100,10 +103,12 @@ func (r *Replica) prepareWaiting() {
 	}
 }
 
-// now returns the cluster time: the primary's clock, never behind a timestamp
-// that was handed out.
-func (r *Replica) now() uint64 {
-	return max(r.timestamp+1, r.options.Clock.Realtime())
+// now returns the cluster time: the primary's clock as far as a majority agrees,
+// never behind a timestamp that was handed out. It reports false if there is no
+// such agreement.
+func (r *Replica) now() (now uint64, ok bool) {
+	now, ok = r.realtime()
+	return max(r.timestamp+1, now), ok
 }
 
 // pulseDue returns the timestamps that a pulse needs, 0 if none is due or one
@@ -138,7 +143,7 @@ func (r *Replica) prepare(now uint64, pulseSlots, count, bodySize int) bool {
 		entry.Encode(table[requestCount*wire.EntrySize:])
 		requestCount++
 		r.timestamp = now
-		now = r.now()
+		now, _ = r.now()
 	}
 	if pulseSlots > 0 {
 		put(wire.Entry{Operation: wire.OperationPulse}, pulseSlots)

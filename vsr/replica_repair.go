@@ -158,7 +158,7 @@ func (r *Replica) onHeaders(h *wire.Peer, headers []wire.Prepare) {
 	}
 	r.commitMax = max(r.commitMax, Op(h.Commit))
 	if len(headers) == 0 {
-		if Op(h.CheckpointOp) > r.certain() {
+		if Op(h.CheckpointOp) > r.reachable() {
 			r.askForCheckpoint(h.Replica)
 		}
 		return

@@ -24,12 +24,42 @@ func (r *Replica) askForCheckpoint(from uint8) {
 	}
 }
 
+// sayCheckpoint tells the others which op is the last of the checkpoint that
+// this replica has taken over. One that has this op in its log, and has not
+// heard that it is committed, can then execute it and have the same checkpoint:
+// it may be the only one left who can.
+func (r *Replica) sayCheckpoint() {
+	own := &r.root.Checkpoint
+	r.tellAll(wire.CommandGetBlocks, wire.Peer{Commit: own.Op, ChecksumOf: own.HeaderChecksum}, nil)
+}
+
+// onSayCheckpoint believes that an op is committed if it is the one that the
+// log has.
+func (r *Replica) onSayCheckpoint(h *wire.Peer) {
+	op := Op(h.Commit)
+	if sum, ok := r.checksumAt(op); ok && sum == h.ChecksumOf && op <= r.head.op && !r.leads() {
+		r.commitMax, r.group.verified = max(r.commitMax, op), max(r.group.verified, op)
+	}
+}
+
+// reachable returns the op up to which this replica has all that it needs: what
+// follows it is not known, or has rotted.
+func (r *Replica) reachable() Op {
+	if faulty, ok := r.journal.NextFaulty(uint64(r.commitMin)); ok {
+		return min(r.certain(), Op(faulty)-1)
+	}
+	return r.certain()
+}
+
 // onGetBlock answers with a block of the durable checkpoint that the other
 // replica names, or, if that is not the one here, with the checkpoint.
 func (r *Replica) onGetBlock(h *wire.Peer) {
 	own := &r.root.Checkpoint
+	if h.Op == 0 && h.Commit > own.Op {
+		r.onSayCheckpoint(h)
+	}
 	if h.Op == 0 || h.Checkpoint != own.ID() {
-		if own.Op == 0 || h.Op != 0 && own.Op < h.CheckpointOp {
+		if own.Op == 0 || own.Op <= h.CheckpointOp {
 			return
 		}
 		encoded := make([]byte, superblock.CheckpointSize)
@@ -37,8 +67,14 @@ func (r *Replica) onGetBlock(h *wire.Peer) {
 		r.sendBlock(h.Replica, 0, own.ID(), encoded)
 		return
 	}
+	r.grid.ReadWhole(block.Address(h.Op), r.answerWith(h))
+}
+
+// answerWith returns what sends a block to the one who has asked for it, or says
+// that it is there already.
+func (r *Replica) answerWith(h *wire.Peer) func(whole []byte, sum checksum.Sum) {
 	to, have, address := h.Replica, h.ChecksumOf, block.Address(h.Op)
-	r.grid.ReadWhole(address, func(whole []byte, sum checksum.Sum) {
+	return func(whole []byte, sum checksum.Sum) {
 		switch {
 		case whole == nil:
 		case sum == have:
@@ -46,7 +82,7 @@ func (r *Replica) onGetBlock(h *wire.Peer) {
 		default:
 			r.sendBlock(to, address, sum, whole)
 		}
-	})
+	}
 }
 
 // sendBlock sends a block, or as block 0 the checkpoint.
@@ -79,7 +115,7 @@ func (r *Replica) onBlock(h *wire.Peer, body []byte) {
 // of its blocks are here, this replica has no state: a crash leaves it syncing.
 func (r *Replica) adopt(checkpoint *superblock.Checkpoint) {
 	g := &r.group
-	behind := checkpoint.Op > r.root.Checkpoint.Op && (r.status == statusSyncing || Op(checkpoint.Op) > r.certain())
+	behind := checkpoint.Op > r.root.Checkpoint.Op && (r.status == statusSyncing || Op(checkpoint.Op) > r.reachable())
 	if !behind || g.adopting || g.updating || r.leads() || r.commit.stage != stageIdle && r.status != statusSyncing {
 		return
 	}
@@ -144,7 +180,31 @@ func (r *Replica) askForBlock(address block.Address, have checksum.Sum) {
 // to nothing but what it needs.
 func (r *Replica) onMessageSyncing(message *buffer.Buffer) {
 	var h wire.Peer
-	if wire.CommandOf(message.Bytes) == wire.CommandBlock && h.Decode(message.Bytes) == nil {
-		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
+	if !wire.CommandOf(message.Bytes).IsPeer() || h.Decode(message.Bytes) != nil {
+		return
 	}
+	switch receiver := r.group.receiver; {
+	case h.Command == wire.CommandBlock:
+		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
+	case h.Command == wire.CommandGetBlocks && receiver != nil && h.Op != 0 && h.Checkpoint == r.root.Checkpoint.ID():
+		receiver.ReadWhole(block.Address(h.Op), r.answerWith(&h))
+	}
+}
+
+// mendGrid lets a replica whose grid is damaged compare all of it with the
+// others, block by block, as one does that takes over a checkpoint: its own.
+func (r *Replica) mendGrid() {
+	g := &r.group
+	if g.adopting {
+		return
+	}
+	g.adopting = true
+	update := func() {
+		r.updateRoot(func(root *superblock.State) { root.Syncing = true }, func() { r.fail(ErrRestart) })
+	}
+	if r.status == statusOpening && r.opened != nil {
+		r.superblock.Repair(update)
+		return
+	}
+	update()
 }

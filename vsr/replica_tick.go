@@ -66,8 +66,12 @@ func (r *Replica) startScrub() {
 }
 
 // damaged stops the replica because what it needs of the grid cannot be read as
-// it was written.
+// it was written. If there are peers it is mended with their help.
 func (r *Replica) damaged(err error) {
+	if errors.Is(err, grid.ErrCorrupt) && !r.alone() {
+		r.mendGrid()
+		return
+	}
 	if errors.Is(err, grid.ErrCorrupt) {
 		err = fmt.Errorf("%w; what this block holds is lost, as this file has no other copy of it", r.explain(err))
 	}

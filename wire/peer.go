@@ -46,7 +46,8 @@ const HeadersMax = 64
 func (c Command) IsPeer() bool {
 	switch c {
 	case CommandPrepareOK, CommandCommit, CommandExitView, CommandJoinView, CommandGetView, CommandView,
-		CommandGetHeaders, CommandHeaders, CommandGetPrepare, CommandGetBlocks, CommandBlock:
+		CommandGetHeaders, CommandHeaders, CommandGetPrepare, CommandGetBlocks, CommandBlock,
+		CommandPing, CommandPong:
 		return true
 	}
 	return false
@@ -101,7 +102,7 @@ func (h *Peer) Validate() error {
 	case h.Replica >= ReplicasMax:
 		return h.invalid("replica", "is no index of a replica")
 	case h.Command == CommandBlock:
-		return nil
+		return nil // its size has been compared with the command's
 	case h.Size != HeaderSize && !hasHeaders:
 		return h.invalid("size", "is not that of a header")
 	case h.Size%HeaderSize != 0 || h.Size > (1+HeadersMax)*HeaderSize:

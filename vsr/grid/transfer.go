@@ -19,12 +19,22 @@ func (g *Grid) ReadWhole(a block.Address, done func(whole []byte, sum checksum.S
 		done(nil, checksum.Sum{})
 		return
 	}
-	buf := buffer.Aligned(g.config.BlockSize)
 	count := g.checkpoint.count
-	g.storage.Submit(&blockio.Request{Kind: blockio.Read, Offset: g.offset(a), Buf: buf, Done: func(r *blockio.Request) {
+	readWhole(g.storage, &g.config, a, func(whole []byte, sum checksum.Sum) {
+		if count != g.checkpoint.count {
+			whole = nil
+		}
+		done(whole, sum)
+	})
+}
+
+func readWhole(storage Storage, config *Config, a block.Address, done func(whole []byte, sum checksum.Sum)) {
+	buf := buffer.Aligned(config.BlockSize)
+	offset := config.ZoneOffset + int64(a-1)*int64(config.BlockSize)
+	storage.Submit(&blockio.Request{Kind: blockio.Read, Offset: offset, Buf: buf, Done: func(r *blockio.Request) {
 		size, sum, wrong := checkWhole(buf, a)
-		if r.Err != nil || wrong != "" || count != g.checkpoint.count {
-			done(nil, checksum.Sum{})
+		if r.Err != nil || wrong != "" {
+			done(nil, sum)
 			return
 		}
 		done(buf[:HeaderSize+size], sum)
@@ -75,6 +85,12 @@ func Receive(storage Storage, config Config, state State, ask func(block.Address
 	r := &Receiver{storage: storage, config: config, ask: ask, done: done, next: block.RefFrom(state[:])}
 	r.begin(r.next)
 	return r
+}
+
+// ReadWhole is that of Grid: what is whole here may help others who are
+// receiving the same checkpoint.
+func (r *Receiver) ReadWhole(a block.Address, done func(whole []byte, sum checksum.Sum)) {
+	readWhole(r.storage, &r.config, a, done)
 }
 
 // Stop ends it. quiet is called, perhaps at once, when nothing of it is on its
