@@ -21,7 +21,7 @@ func TestDocument(t *testing.T) {
 		t.Fatalf("root of %d bytes, version %d", size, u32(checkpoint, 136))
 	}
 	manifest := d.stream(checkpoint[140:], 20) // section 5.2
-	if u32(manifest, 0) != 2 || u32(manifest, 4) != 8192-64 || u64(manifest, 24) != 0 || u64(manifest, 32) != 1<<64-1 {
+	if u32(manifest, 0) != 3 || u32(manifest, 4) != 8192-64 || u64(manifest, 24) != 0 || u64(manifest, 32) != 1<<64-1 {
 		t.Fatalf("manifest %x", manifest[:56])
 	}
 	var states [19][]byte
@@ -52,6 +52,10 @@ func TestDocument(t *testing.T) {
 	}
 	if len(events) < 600 || len(positions) != len(events)-20 || u64(events[len(events)-1].row, 8) != u64(manifest, 16) {
 		t.Errorf("%d events, %d of them indexed", len(events), len(positions))
+	}
+	last := events[len(events)-1]
+	if end := last.position + uint64(len(last.row)); u64(states[2], 8) != end || u64(states[3], 8) != end {
+		t.Errorf("arrays saved at %d and %d, not %d", u64(states[2], 8), u64(states[3], 8), end)
 	}
 	d.heads(states[2], positions[uint64(len(positions))])
 	d.ids(states[4], positions)
@@ -164,8 +168,8 @@ func field(row []byte, n int) uint64 {
 
 // heads demands that both accounts have the newest row: section 5.7.
 func (d *documented) heads(state []byte, newest uint64) {
-	b := d.payload(state[8:], 21)
-	if since := u64(state, 32); u32(state, 0) != 1 || len(b) != 4096 || since == 0 && (u64(b, 0) != newest || u64(b, 8) != newest) {
+	b := d.payload(state[16:], 21)
+	if since := u64(state, 40); u32(state, 0) != 1 || len(b) != 4096 || since == 0 && (u64(b, 0) != newest || u64(b, 8) != newest) {
 		d.t.Errorf("%d chunks of %d bytes, since %d: %d and %d, not %d", u32(state, 0), len(b), since, u64(b, 0), u64(b, 8), newest)
 	}
 }
@@ -174,8 +178,8 @@ func (d *documented) heads(state []byte, newest uint64) {
 // and 5.10.
 func (d *documented) ids(state []byte, positions map[uint64]uint64) {
 	d.t.Helper()
-	memory := u32(state, 40) + u32(state, 44)
-	at, found := 280, 0
+	memory := u32(state, 56) + u32(state, 60)
+	at, found := 296, 0
 	for range 8 {
 		runs := u32(state, at)
 		at += 4

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/lsm/rowlog"
 )
 
 // array is a sequence of bytes in memory that is kept on the grid in chunks of
@@ -20,16 +21,22 @@ import (
 //  2. A dirty chunk has in its block what it was before the row at since, or
 //     something later. To apply rows from there on again leads to what it is.
 type array struct {
-	kind   uint8 // of blocks
-	bits   uint  // a chunk has 1<<bits bytes
-	chunks []chunk
-	next   int // the chunk at which the next checkpoint begins
+	kind         uint8 // of blocks
+	bits         uint  // a chunk has 1<<bits bytes
+	payloadSize  int   // of a block, in bytes
+	replayBlocks int   // see turn
+	chunks       []chunk
+	next         int      // the chunk at which the next checkpoint begins
+	saved        position // up to where rows had come at the last checkpoint
 }
 
 // newArray returns an empty array. Chunks are a power of two, for the sake of
 // speed: what blocks have more than that is never written.
-func newArray(kind uint8, payloadSize int) array {
-	return array{kind: kind, bits: uint(bits.Len(uint(payloadSize)) - 1)}
+func newArray(kind uint8, payloadSize int, s scale) array {
+	return array{
+		kind: kind, bits: uint(bits.Len(uint(payloadSize)) - 1),
+		payloadSize: payloadSize, replayBlocks: s.replayBlocks,
+	}
 }
 
 func (a *array) chunkSize() int { return 1 << a.bits }
@@ -74,18 +81,26 @@ func (a *array) replayFrom(end position) position {
 	return end
 }
 
-// A checkpoint writes a sixteenth of all chunks, so that a restart applies the
-// rows since 16 checkpoints or so; but so many at least that small arrays take
-// only a few.
-const (
-	chunksWrittenMin   = 4
-	chunksWrittenShare = 16
-)
+// chunksWrittenMin is how many dirty chunks a checkpoint writes at least.
+const chunksWrittenMin = 4
 
-// checkpoint writes some of the dirty chunks, each to another block. read is
-// called for each, and what it returns when that one is written.
-func (a *array) checkpoint(grid Grid, read func() func(error)) {
-	left := max(chunksWrittenMin, len(a.chunks)/chunksWrittenShare)
+// turn returns by how many blocks of the log checkpoints write all dirty chunks
+// once: that is how far back rows are applied again. It is twice the size of
+// the array if that is more than replayBlocks: an array is written half as
+// fast as the log then, and a restart, which reads all of the array, reads
+// rows as much again, twice.
+func (a *array) turn() int {
+	blocks := (len(a.chunks)*a.chunkSize() + a.payloadSize - 1) / a.payloadSize
+	return max(a.replayBlocks, 2*blocks)
+}
+
+// checkpoint writes some of the dirty chunks, each to another block: the more
+// of them the further the rows have come since the last checkpoint, now to end.
+// read is called for each, and what it returns when that one is written.
+func (a *array) checkpoint(grid Grid, end position, read func() func(error)) {
+	progress := int((end-a.saved)/rowlog.BlockSpan) + 1
+	left := max(chunksWrittenMin, (len(a.chunks)*progress+a.turn()-1)/a.turn())
+	a.saved = end
 	first := a.next
 	for i := range a.chunks {
 		n := (first + i) % len(a.chunks)
@@ -121,11 +136,12 @@ func (a *array) write(grid Grid, c *chunk, done func(error)) {
 //	offset size field
 //	     0    4 number of chunks
 //	     4    4 the chunk at which the next checkpoint begins
-//	     8   32 for each chunk
+//	     8    8 up to where rows had come: the end of the events log
+//	    16   32 for each chunk
 //	        24  reference of its block, zero if it was never written
 //	         8  position since which it is dirty, 0 if it is not
 const (
-	arrayHeaderSize = 8
+	arrayHeaderSize = 16
 	chunkStateSize  = block.RefSize + 8
 )
 
@@ -134,6 +150,7 @@ const (
 func (a *array) appendState(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(a.chunks)))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(a.next))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(a.saved))
 	for i := range a.chunks {
 		c := &a.chunks[i]
 		var ref [block.RefSize]byte
@@ -152,6 +169,7 @@ func (a *array) open(grid Grid, state []byte, read func() func(error)) error {
 		return fmt.Errorf("%w: array of %d bytes", ErrFormat, len(state))
 	}
 	count, next := binary.LittleEndian.Uint32(state), binary.LittleEndian.Uint32(state[4:])
+	a.saved = position(binary.LittleEndian.Uint64(state[8:]))
 	state = state[arrayHeaderSize:]
 	if uint64(len(state)) != uint64(count)*chunkStateSize || next > 0 && next >= count {
 		return fmt.Errorf("%w: array of %d chunks in %d bytes, next %d", ErrFormat, count, len(state), next)

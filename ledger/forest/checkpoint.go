@@ -30,7 +30,7 @@ func (r root) encode() []byte {
 // The manifest has what a checkpoint keeps beside the blocks that it names.
 //
 //	offset size field
-//	     0    4 version of the format: 2
+//	     0    4 version of the format: 3
 //	     4    4 size of a block's payload in bytes
 //	     8    8 timestamp of the newest account
 //	    16    8 timestamp of the newest transfer
@@ -41,7 +41,7 @@ func (r root) encode() []byte {
 //	    56      states, each with its length before it in 4 bytes: of the accounts
 //	            log, the events log, heads, statuses, and of all trees
 const (
-	manifestVersion    = 2
+	manifestVersion    = 3
 	manifestHeaderSize = 56
 	statesOther        = 4 // apart from trees
 )
@@ -66,8 +66,8 @@ func (f *Forest) Checkpoint(done func(root []byte)) {
 	}
 	t.accounts.Checkpoint(written())
 	t.events.Checkpoint(written())
-	t.heads.checkpoint(f.grid, w.read)
-	t.statuses.checkpoint(f.grid, w.read)
+	t.heads.checkpoint(f.grid, t.events.End(), w.read)
+	t.statuses.checkpoint(f.grid, t.events.End(), w.read)
 	for _, tree := range t.trees.all {
 		tree.Checkpoint(w.read())
 	}

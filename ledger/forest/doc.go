@@ -36,9 +36,9 @@
 // or a memtable needs (replay.go). If all accounts fit the cache it is filled on
 // the way.
 //
-// How far back that is, is not bounded yet: a tree to which little is added keeps
-// its memtable, and with it its mark, for as long as that takes to fill, and one
-// to which nothing is added keeps the mark 0.
+// That is bounded. For no tree are more than scale.replayBlocks of a log read
+// again, because memtables are flushed in time, full or not; and for no array
+// more than its turn, about: as many blocks, or twice its size if that is more.
 //
 // # Budget
 //

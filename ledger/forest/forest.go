@@ -60,11 +60,12 @@ type scale struct {
 	beatRows        int // rows that are indexed in a beat at most
 	memtableEntries int // of each tree, at least 8 for each of beatRows
 	pageSize        int // of the trees' tables, in bytes
+	replayBlocks    int // of a log that a restart reads for a tree at most; see also array
 }
 
 var (
-	fullScale = scale{batchMax, lsm.MemtableEntriesDefault, lsm.PageSizeDefault}
-	tinyScale = scale{64, 512, 256}
+	fullScale = scale{batchMax, lsm.MemtableEntriesDefault, lsm.PageSizeDefault, 512}
+	tinyScale = scale{64, 512, 256, 64}
 )
 
 // fullScalePayload is from which payload of a block on all is of full scale, in
@@ -140,8 +141,8 @@ func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
 			RowMax: rowSlack, RecentSize: o.RecentSize,
 		}),
 		trees:      newTrees(grid, workers, scaleOf(grid.PayloadSize())),
-		heads:      heads{newArray(kindHeads, grid.PayloadSize())},
-		statuses:   statuses{newArray(kindStatuses, grid.PayloadSize())},
+		heads:      heads{newArray(kindHeads, grid.PayloadSize(), scaleOf(grid.PayloadSize()))},
+		statuses:   statuses{newArray(kindStatuses, grid.PayloadSize(), scaleOf(grid.PayloadSize()))},
 		cache:      newCache(o.CacheAccounts),
 		nextExpiry: noExpiry,
 	}

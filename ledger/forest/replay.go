@@ -28,16 +28,7 @@ func (r *replay) run() {
 		return
 	}
 	t.trees.replaying = true
-	from := ends{t.indexed.accounts, t.heads.replayFrom(t.statuses.replayFrom(t.indexed.events))}
-	for n, tree := range t.trees.all {
-		mark := position(tree.Mark())
-		t.trees.marks[n] = mark
-		if followsAccounts(n) {
-			from.accounts = min(from.accounts, mark)
-		} else {
-			from.events = min(from.events, mark)
-		}
-	}
+	from := t.replayFrom()
 	if r.warm = t.slots() <= slot(t.cache.budget); r.warm {
 		from.accounts = 0
 	}
@@ -54,7 +45,24 @@ func (r *replay) run() {
 	})
 }
 
-// check demands that arrays are as large as the logs need them.
+// replayFrom returns the positions of the oldest rows that something needs, and
+// sets those that each tree does.
+func (t *tables) replayFrom() ends {
+	from := ends{t.indexed.accounts, t.heads.replayFrom(t.statuses.replayFrom(t.indexed.events))}
+	for n, tree := range t.trees.all {
+		mark := position(tree.Mark())
+		t.trees.marks[n] = mark
+		if followsAccounts(n) {
+			from.accounts = min(from.accounts, mark)
+		} else {
+			from.events = min(from.events, mark)
+		}
+	}
+	return from
+}
+
+// check demands that arrays are as large as the logs need them, and not of a
+// later time.
 func (r *replay) check() error {
 	t := r.tables
 	for _, a := range [...]struct {
@@ -64,6 +72,9 @@ func (r *replay) check() error {
 		{&t.heads.array, t.accounts.Rows() * headSize},
 		{&t.statuses.array, (t.pendings + statusesPerByte - 1) / statusesPerByte},
 	} {
+		if a.array.saved > t.events.End() {
+			return fmt.Errorf("%w: array of rows up to %v, behind the end of the log", ErrFormat, a.array.saved)
+		}
 		if room := uint64(len(a.array.chunks)) * uint64(a.array.chunkSize()); a.bytes > room {
 			return fmt.Errorf("%w: array of %d bytes, not %d", ErrFormat, room, a.bytes)
 		}

@@ -3,6 +3,7 @@ package forest
 import (
 	"github.com/ledgerd/ledgerd/ledger"
 	"github.com/ledgerd/ledgerd/lsm"
+	"github.com/ledgerd/ledgerd/lsm/rowlog"
 )
 
 // The trees. Their numbers are their order in the manifest and in a beat, and
@@ -98,6 +99,7 @@ func newTrees(grid Grid, workers lsm.Workers, s scale) *trees {
 		c.PageSize = s.pageSize
 		c.MemtableEntries = s.memtableEntries
 		c.BeatEntries = s.beatRows
+		c.MarkSpan = uint64(s.replayBlocks) * uint64(rowlog.BlockSpan)
 		if n == accountIndex {
 			c.BeatEntries *= 2
 		}

@@ -14,6 +14,10 @@ import (
 // behind that row and not behind the next.
 type Position uint64
 
+// BlockSpan is how far a position is behind that of the same offset in the block
+// before.
+const BlockSpan Position = 1 << offsetBits
+
 // offsetBits is enough for the offset in a payload of any size.
 const offsetBits = 20
 
