@@ -119,14 +119,6 @@ func (m *Machine) executeBatch(operation Operation, last uint64, events, reply [
 		return m.lookupAccounts(events, reply)
 	case OperationLookupTransfers, OperationLookupTransfersUnbatched:
 		return m.lookupTransfers(events, reply)
-	case OperationGetAccountTransfers, OperationGetAccountTransfersUnbatched,
-		OperationGetAccountBalances, OperationGetAccountBalancesUnbatched:
-		return m.queryAccount(operation, events, reply)
-	case OperationQueryAccounts, OperationQueryAccountsUnbatched,
-		OperationQueryTransfers, OperationQueryTransfersUnbatched:
-		return m.query(operation, events, reply)
-	case OperationGetChangeEvents:
-		return m.queryChangeEvents(operation, events, reply)
 	}
-	panic(fmt.Sprintf("ledger: %v executed without Check", operation))
+	return ask(m.tables, operation, events, reply)
 }

@@ -188,6 +188,9 @@ func (t *mapTables) AppendAccountTransfers(f *AccountFilter, limit int, reply []
 }
 
 func (t *mapTables) AppendAccountBalances(f *AccountFilter, limit int, reply []byte) []byte {
+	if _, a := t.FindAccount(f.AccountID); a == nil || a.Flags&AccountHistory == 0 {
+		return reply
+	}
 	for _, r := range t.ofAccount(f, limit) {
 		a := r.debit
 		if a.ID != f.AccountID {

@@ -1,6 +1,10 @@
 package ledger
 
-import "github.com/ledgerd/ledgerd/internal/u128"
+import (
+	"fmt"
+
+	"github.com/ledgerd/ledgerd/internal/u128"
+)
 
 func idOf(event []byte) Uint128 { return u128.FromBytes(event) }
 
@@ -25,45 +29,56 @@ func (m *Machine) lookupTransfers(ids, reply []byte) []byte {
 	return reply
 }
 
-// queryAccount answers get_account_transfers and get_account_balances.
-func (m *Machine) queryAccount(operation Operation, filter, reply []byte) []byte {
-	var f AccountFilter
-	f.Decode(filter)
-	if !f.Valid() {
-		return reply
+// Plan tells plan which queries executing a request will ask, in order, by
+// asking it. The request passed Check and is a query; whatever plan appends is
+// dropped. So who must read from a disk can have the answers ready.
+func (m *Machine) Plan(operation Operation, body []byte, plan Queries) {
+	size := operation.EventSize()
+	for filters := m.Events(operation, body); len(filters) > 0; filters = filters[size:] {
+		ask(plan, operation, filters[:size], nil)
 	}
-	limit := min(int(f.Limit), operation.ResultsMax())
-	switch operation {
-	case OperationGetAccountTransfers, OperationGetAccountTransfersUnbatched:
-		return m.tables.AppendAccountTransfers(&f, limit, reply)
-	}
-	if _, a := m.tables.FindAccount(f.AccountID); a == nil || a.Flags&AccountHistory == 0 {
-		return reply
-	}
-	return m.tables.AppendAccountBalances(&f, limit, reply)
 }
 
-// query answers query_accounts and query_transfers.
-func (m *Machine) query(operation Operation, filter, reply []byte) []byte {
+// Events returns the events of a request that passed Check, those of all its
+// batches back to back. They are a part of body.
+func (m *Machine) Events(operation Operation, body []byte) []byte {
+	counts, events, err := operation.shape().split(body, m.counts[:0])
+	if err != nil {
+		panic(fmt.Sprintf("ledger: events of %v without Check: %v", operation, err))
+	}
+	m.counts = counts
+	return events
+}
+
+// ask puts the question of one filter to tables, unless the filter is invalid.
+func ask(tables Queries, operation Operation, filter, reply []byte) []byte {
+	limit := func(wanted uint32) int { return int(min(uint64(wanted), uint64(operation.ResultsMax()))) }
+	switch operation {
+	case OperationGetAccountTransfers, OperationGetAccountTransfersUnbatched,
+		OperationGetAccountBalances, OperationGetAccountBalancesUnbatched:
+		var f AccountFilter
+		if f.Decode(filter); !f.Valid() {
+			return reply
+		}
+		switch operation {
+		case OperationGetAccountTransfers, OperationGetAccountTransfersUnbatched:
+			return tables.AppendAccountTransfers(&f, limit(f.Limit), reply)
+		}
+		return tables.AppendAccountBalances(&f, limit(f.Limit), reply)
+	case OperationGetChangeEvents:
+		var f ChangeEventsFilter
+		if f.Decode(filter); !f.Valid() {
+			return reply
+		}
+		return tables.AppendChangeEvents(&f, limit(f.Limit), reply)
+	}
 	var f QueryFilter
-	f.Decode(filter)
-	if !f.Valid() {
+	if f.Decode(filter); !f.Valid() {
 		return reply
 	}
-	limit := min(int(f.Limit), operation.ResultsMax())
 	switch operation {
 	case OperationQueryAccounts, OperationQueryAccountsUnbatched:
-		return m.tables.AppendAccounts(&f, limit, reply)
+		return tables.AppendAccounts(&f, limit(f.Limit), reply)
 	}
-	return m.tables.AppendTransfers(&f, limit, reply)
-}
-
-// queryChangeEvents answers get_change_events.
-func (m *Machine) queryChangeEvents(operation Operation, filter, reply []byte) []byte {
-	var f ChangeEventsFilter
-	f.Decode(filter)
-	if !f.Valid() {
-		return reply
-	}
-	return m.tables.AppendChangeEvents(&f, min(int(f.Limit), operation.ResultsMax()), reply)
+	return tables.AppendTransfers(&f, limit(f.Limit), reply)
 }

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/ledgerd/ledgerd/internal/multibatch"
@@ -200,4 +201,41 @@ func TestDeprecatedReads(t *testing.T) {
 			t.Errorf("%v: %d bytes, %v: %d bytes", c.current, len(payload), c.deprecated, len(deprecated))
 		}
 	}
+}
+
+// TestPlan demands that Plan asks what Execute asks.
+func TestPlan(t *testing.T) {
+	account := AccountFilter{AccountID: n(1), Limit: 100, Flags: AccountFilterDebits}
+	invalid := AccountFilter{AccountID: n(1), Flags: AccountFilterDebits} // no limit
+	var body []byte
+	for _, f := range []AccountFilter{account, invalid, account} {
+		b := make([]byte, AccountFilterSize)
+		f.Encode(b)
+		body = append(body, b...)
+	}
+	body = multibatch.AppendTrailer(body, AccountFilterSize, []uint16{1, 1, 1})
+	for _, operation := range []Operation{OperationGetAccountTransfers, OperationGetAccountBalances} {
+		planned, executed := &asked{}, &asked{}
+		NewMachine(planned).Plan(operation, body, planned)
+		NewMachine(executed).Execute(operation, now, body, nil)
+		if len(planned.filters) != 2 || !slices.Equal(planned.filters, executed.filters) {
+			t.Errorf("%v: planned %v, executed %v", operation, planned.filters, executed.filters)
+		}
+	}
+}
+
+// asked takes note of the queries by account, with the limit that counts.
+type asked struct {
+	*mapTables
+	filters []AccountFilter
+}
+
+func (a *asked) AppendAccountTransfers(f *AccountFilter, limit int, reply []byte) []byte {
+	f.Limit = uint32(limit)
+	a.filters = append(a.filters, *f)
+	return reply
+}
+
+func (a *asked) AppendAccountBalances(f *AccountFilter, limit int, reply []byte) []byte {
+	return a.AppendAccountTransfers(f, limit, reply)
 }

@@ -122,6 +122,7 @@ type Queries interface {
 	// AppendAccountTransfers appends Transfers: SEMANTICS.md section 12.2.
 	AppendAccountTransfers(f *AccountFilter, limit int, reply []byte) []byte
 	// AppendAccountBalances appends AccountBalances: SEMANTICS.md section 12.3.
+	// There are none unless the account exists and has AccountHistory.
 	AppendAccountBalances(f *AccountFilter, limit int, reply []byte) []byte
 	// AppendAccounts appends Accounts: SEMANTICS.md section 13.
 	AppendAccounts(f *QueryFilter, limit int, reply []byte) []byte

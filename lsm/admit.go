@@ -17,11 +17,9 @@ func (t *Tree) admitFlush() {
 	made := t.adopt(t.flush.work.images)
 	if len(made) > 0 {
 		v := *t.version
-		v.runs = append([]run{made}, v.runs...)
-		if len(v.runs) > runsMax {
-			panic("lsm: merging has fallen behind")
-		}
-		t.version = &v
+		v.levels[0] = slices.Insert(slices.Clone(v.levels[0]), 0, made)
+		t.checkRuns(v.levels[0])
+		t.adoptVersion(v)
 	}
 	t.flush = nil
 	if t.reads == 0 {
@@ -37,47 +35,47 @@ func (t *Tree) admitMerge() (merged int) {
 	j := t.merge
 	t.merge = nil
 	made := t.adopt(j.work.images)
-	for i := range j.work.sources {
-		for k := range j.work.sources[i].parts {
-			merged += j.work.sources[i].parts[k].used
+	left := make([]run, len(j.inputs))
+	for i, r := range j.inputs {
+		parts := j.work.sources[i].parts
+		for k := range parts {
+			merged += parts[k].used
 		}
+		left[i] = t.consume(r, parts, j.until)
 	}
 	v := *t.version
-	last := len(j.inputs) - 1
-	v.levels[j.level+1] = v.levels[j.level+1].replace(j.lower, j.lower+len(j.inputs[last]), made)
-	for _, p := range j.inputs[last] {
-		t.releaseTable(p.sortedTable)
-	}
-	if j.level == 0 {
-		v.runs = slices.Clone(v.runs)
-		sweep := v.runs[len(v.runs)-last:]
-		for i := range sweep {
-			sweep[i] = t.consume(sweep[i], j.inputs[i], j.work.sources[i].parts, j.until)
-		}
-		t.dropSwept(&v)
+	if t.config.Tiered {
+		v.extend(j.level+1, made)
 	} else {
-		at := v.levels[j.level].search(j.inputs[0][0].last)
-		level := v.levels[j.level]
-		left := t.consume(level[at:at+1], j.inputs[0], j.work.sources[0].parts, j.until)
-		t.cursors[j.level] = level[at].last
-		if len(left) > 0 {
-			t.cursors[j.level] = left[0].from
-		}
-		v.levels[j.level] = level.replace(at, at+1, left)
+		r := v.level(j.level + 1)
+		made = append(made, left[j.uppers]...)
+		v.setLevel(j.level+1, r.replace(j.lower, j.lower+len(j.inputs[j.uppers]), made))
 	}
-	t.version = &v
+	if j.level > 0 && !t.config.Tiered {
+		r := v.level(j.level)
+		at := r.search(j.inputs[0][0].last)
+		end := at + len(j.inputs[0])
+		t.cursors[j.level] = r[end-1].last
+		if len(left[0]) > 0 {
+			t.cursors[j.level] = left[0][0].from
+		}
+		v.setLevel(j.level, r.replace(at, end, left[0]))
+	} else {
+		v.levels[j.level] = slices.Clone(v.levels[j.level])
+		sweep := v.levels[j.level][len(v.levels[j.level])-j.uppers:]
+		for i := range sweep {
+			sweep[i] = sweep[i].replace(0, len(j.inputs[i]), left[i])
+		}
+		t.dropSwept(&v, j.level)
+	}
+	t.adoptVersion(v)
 	return merged
 }
 
-// consume returns what is left of the parts of a run after a merge up to until.
-// merged are its first parts as they went into the merge.
-func (t *Tree) consume(r, merged run, sources []sourcePart, until *Key) run {
-	var left run
-	for i, p := range r {
-		if i >= len(merged) {
-			left = append(left, p)
-			continue
-		}
+// consume returns what is left of parts after a merge up to until, and gives
+// back the tables of which that is nothing.
+func (t *Tree) consume(parts run, sources []sourcePart, until *Key) (left run) {
+	for i, p := range parts {
 		p.entries -= sources[i].used
 		if p.entries == 0 {
 			t.releaseTable(p.sortedTable)
@@ -86,26 +84,24 @@ func (t *Tree) consume(r, merged run, sources []sourcePart, until *Key) run {
 		if until == nil {
 			panic("lsm: a merge to the end has left entries")
 		}
-		if p.from.Less(*until) {
-			p.from = *until
-		}
+		p.from = keyMax(p.from, *until)
 		left = append(left, p)
 	}
 	return left
 }
 
-// dropSwept removes the runs of the sweep of which nothing is left.
-func (t *Tree) dropSwept(v *version) {
-	kept := v.runs[:0:0]
-	first := len(v.runs) - t.sweep
-	for i, r := range v.runs {
-		if i >= first && len(r) == 0 {
-			t.sweep--
-			continue
+// dropSwept removes the runs of the sweep of a level of which nothing is left.
+func (t *Tree) dropSwept(v *version, level int) {
+	runs := v.levels[level]
+	first := len(runs) - t.sweeps[level]
+	kept := slices.Clone(runs[:first])
+	for _, r := range runs[first:] {
+		if len(r) > 0 {
+			kept = append(kept, r)
 		}
-		kept = append(kept, r)
 	}
-	v.runs = kept
+	t.sweeps[level] = len(kept) - first
+	v.levels[level] = kept
 }
 
 // adopt gives new tables their addresses and begins to write them.
@@ -115,6 +111,7 @@ func (t *Tree) adopt(images []*table.Image) run {
 		x := &image.Index
 		s := &sortedTable{
 			first: x.First(), last: x.Last, entries: x.Entries, tombstones: x.Tombstones,
+			low: x.Low, high: x.High, blocks: len(image.Blocks) + 1,
 			index: x, image: image,
 		}
 		x.Blocks = make([]block.Ref, len(image.Blocks))

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/vsr/grid"
 )
@@ -35,6 +35,7 @@ var traffics = []traffic{
 	{"random ids", true, func(rng *rand.Rand, _ int) Key { return Key{rng.Uint64(), rng.Uint64()} }},
 	{"accounts", false, func(rng *rand.Rand, n int) Key { return Key{rng.Uint64N(10_000), 1<<33 + 128*uint64(n/2)} }},
 	{"million accounts", false, func(rng *rand.Rand, n int) Key { return Key{rng.Uint64N(1_000_000), 1<<33 + 128*uint64(n/2)} }},
+	{"three values", false, func(rng *rand.Rand, n int) Key { return Key{rng.Uint64N(3), 1<<33 + 128*uint64(n)} }},
 	{"rare values", false, func(rng *rand.Rand, n int) Key { return Key{rng.Uint64(), 1<<33 + 128*uint64(n)} }},
 }
 
@@ -77,7 +78,8 @@ func BenchmarkMemtableAdd(b *testing.B) {
 			for b.Loop() {
 				m.reset()
 				for i := range entries {
-					m.add(entries[i])
+					e := &entries[i]
+					m.add(e.Key[0], e.Key[1], e.Key[2], e.Value)
 					if tr.filter && i%8190 == 0 {
 						m.hashNew()
 					}
@@ -103,43 +105,47 @@ func BenchmarkMemtableSort(b *testing.B) {
 	}
 }
 
-// BenchmarkMerge merges one table into the eight below it.
+// BenchmarkMerge merges one table into the eight below it, as in a leveled tree,
+// and eight runs into one, as in a tiered tree.
 func BenchmarkMerge(b *testing.B) {
 	for _, tr := range traffics {
+		entries := tr.entries(9 << 14)
 		b.Run(tr.name, func(b *testing.B) {
-			const n = 9 << 14
-			shape := Config{Words: 2, Filter: tr.filter, PageSize: PageSizeDefault, MemtableEntries: n}.tables(256<<10 - 64)
-			entries := tr.entries(n)
-			var sources []sourcePart
-			for _, part := range [][]Entry{entries[:n/9], entries[n/9:]} {
-				w := work{tools: newTools(shape), memtable: part}
-				w.do()
-				var p sourcePart
-				for _, image := range w.images {
-					for _, ref := range image.Index.Pages {
-						data := append(image.Blocks, image.Tail)[ref.Block]
-						p.pages = append(p.pages, data[ref.Offset:][:ref.Size])
-					}
-				}
-				sources = append(sources, p)
-			}
-			var free [][]byte
-			tools := newTools(shape)
-			meter := newMeter()
-			for b.Loop() {
-				w := work{tools: tools, free: free}
-				for _, p := range sources {
-					w.sources = append(w.sources, source{parts: []sourcePart{p}})
-				}
-				w.do()
-				free = w.free
-				for _, image := range w.images {
-					free = append(append(free, image.Blocks...), image.Tail)
-				}
-			}
-			meter.report(b, n)
+			benchmarkMerge(b, tr.filter, entries[:len(entries)/9], entries[len(entries)/9:])
 		})
+		if !tr.filter {
+			b.Run("tiers of "+tr.name, func(b *testing.B) {
+				benchmarkMerge(b, false, slices.Collect(slices.Chunk(entries, 9<<11))...)
+			})
+		}
 	}
+}
+
+func benchmarkMerge(b *testing.B, filter bool, runs ...[]Entry) {
+	n := 0
+	shape := Config{Words: 2, Filter: filter, PageSize: PageSizeDefault, MemtableEntries: 9 << 14}.tables(256<<10 - 64)
+	var sources []sourcePart
+	for _, run := range runs {
+		n += len(run)
+		w := work{tools: newTools(shape), memtable: run}
+		w.do()
+		sources = append(sources, sourcePart{pages: pagesOf(w.images)})
+	}
+	var free [][]byte
+	tools := newTools(shape)
+	meter := newMeter()
+	for b.Loop() {
+		w := work{tools: tools, free: free}
+		for _, p := range sources {
+			w.sources = append(w.sources, source{parts: []sourcePart{p}})
+		}
+		w.do()
+		free = w.free
+		for _, image := range w.images {
+			free = append(append(free, image.Blocks...), image.Tail)
+		}
+	}
+	meter.report(b, n)
 }
 
 // BenchmarkLookupAbsent looks up batches of ids that are not in a tree of ten
@@ -147,6 +153,7 @@ func BenchmarkMerge(b *testing.B) {
 func BenchmarkLookupAbsent(b *testing.B) {
 	t := New(&fakeGrid{}, nil, benchConfig(true))
 	rng := rand.New(rand.NewPCG(1, 2))
+	var v version
 	for range 10 {
 		w := work{tools: newTools(t.tables)}
 		for range MemtableEntriesDefault {
@@ -157,8 +164,9 @@ func BenchmarkLookupAbsent(b *testing.B) {
 		for _, image := range w.images {
 			r = append(r, whole(&sortedTable{first: image.Index.First(), last: image.Index.Last, index: &image.Index, image: image, entries: 1}))
 		}
-		t.version.runs = append(t.version.runs, r)
+		v.levels[0] = append(v.levels[0], r)
 	}
+	t.adoptVersion(v)
 	keys := make([]Key, 8190)
 	for i := range keys {
 		keys[i] = Key{rng.Uint64(), rng.Uint64()}
@@ -183,7 +191,7 @@ func (fakeGrid) PayloadSize() int { return 256<<10 - grid.HeaderSize }
 
 func benchConfig(filter bool) Config {
 	return Config{
-		Name: "bench", Kind: 9, Words: 2, Filter: filter, PageSize: PageSizeDefault,
+		Name: "bench", Kind: 9, Words: 2, Filter: filter, Tiered: !filter, PageSize: PageSizeDefault,
 		MemtableEntries: MemtableEntriesDefault, BeatEntries: 16380,
 	}
 }
@@ -198,13 +206,15 @@ type yard struct {
 	done    chan func()
 	hired   int
 	written int64
+	reads   int
+	rounds  int // of requests that were in flight together
 	waited  time.Duration
 	worst   time.Duration
 }
 
 func newYard(config Config) *yard {
 	y := &yard{jobs: make(chan hired, 100), done: make(chan func(), 100)}
-	y.grid = grid.New(y, grid.Config{BlockSize: 256 << 10, CacheSize: 64 << 20, Fault: func(err error) { panic(err) }})
+	y.grid = grid.New(y, grid.Config{BlockSize: 256 << 10, CacheSize: grid.CacheSizeMin, Fault: func(err error) { panic(err) }})
 	y.tree = New(y.grid, y, config)
 	go func() {
 		for h := range y.jobs {
@@ -224,14 +234,7 @@ func (y *yard) Submit(r *blockio.Request) { y.queue = append(y.queue, r) }
 
 // step completes all requests, and one job if there is one.
 func (y *yard) step(wait bool) {
-	for len(y.queue) > 0 {
-		queue := y.queue
-		y.queue = nil
-		for _, r := range queue {
-			y.perform(r)
-			r.Done(r)
-		}
-	}
+	y.complete()
 	if wait {
 		(<-y.done)()
 		y.hired--
@@ -249,6 +252,8 @@ func (y *yard) perform(r *blockio.Request) {
 	offset, buf := r.Offset, r.Buf
 	if r.Kind == blockio.Write {
 		y.written += int64(len(buf))
+	} else {
+		y.reads++
 	}
 	for len(buf) > 0 {
 		for int(offset>>20) >= len(y.chunks) {
@@ -276,7 +281,7 @@ func (y *yard) wait(done *bool) {
 
 func (y *yard) checkpoint() {
 	done := false
-	y.tree.Checkpoint(func(_ block.Ref, err error) { done = err == nil })
+	y.tree.Checkpoint(func(err error) { done = err == nil })
 	y.wait(&done)
 	done = false
 	y.grid.Checkpoint(func(grid.State) { done = true })
@@ -288,10 +293,7 @@ func (y *yard) checkpoint() {
 // 40, one worker, and a disk in memory, and reports what an entry costs. With
 // LSM_ENTRIES it inserts so many.
 func BenchmarkTree(b *testing.B) {
-	n := 1 << 20
-	if text := os.Getenv("LSM_ENTRIES"); text != "" {
-		n, _ = strconv.Atoi(text)
-	}
+	n := entriesOfBenchmarks()
 	for _, tr := range traffics {
 		b.Run(tr.name, func(b *testing.B) {
 			meter := newMeter()
@@ -301,6 +303,14 @@ func BenchmarkTree(b *testing.B) {
 			meter.report(b, n)
 		})
 	}
+}
+
+func entriesOfBenchmarks() int {
+	n := 1 << 20
+	if text := os.Getenv("LSM_ENTRIES"); text != "" {
+		n, _ = strconv.Atoi(text)
+	}
+	return n
 }
 
 func benchmarkTree(b *testing.B, tr traffic, n int) {
@@ -328,7 +338,7 @@ func benchmarkTree(b *testing.B, tr traffic, n int) {
 		}
 		put += time.Since(start)
 		done = false
-		y.tree.Beat(func(err error) { done = err == nil })
+		y.tree.Beat(uint64(i), func(err error) { done = err == nil })
 		y.wait(&done)
 		y.step(false)
 		if i/len(keys)%40 == 39 {
@@ -345,14 +355,15 @@ func benchmarkTree(b *testing.B, tr traffic, n int) {
 	b.ReportMetric(float64(y.worst.Microseconds())/1000, "worst-wait-ms")
 	b.ReportMetric(float64(y.grid.BlocksAcquired())*256*1024/float64(n), "B/entry")
 	b.ReportMetric(float64(y.written)/float64(n), "written-B/entry")
-	var shape []int
-	for i := range y.tree.version.runs {
-		shape = append(shape, len(y.tree.version.runs[i]))
-	}
+	y.logLevels(b)
+}
+
+func (y *yard) logLevels(b *testing.B) {
 	levels := ""
-	for i := 1; i <= y.tree.version.levelsInUse(); i++ {
-		r := y.tree.version.levels[i]
-		levels += fmt.Sprintf(" %d tables %d entries;", len(r), r.entries())
+	for i, runs := range y.tree.version.levels {
+		for _, r := range runs {
+			levels += fmt.Sprintf(" %d:%d/%d", i, r.entries(), len(r))
+		}
 	}
-	b.Logf("runs %v;%s %d moved", shape, levels, y.tree.moved)
+	b.Logf("level:entries/tables%s, %d moved", levels, y.tree.moved)
 }

@@ -34,6 +34,15 @@ type Config struct {
 	// entry and its removal then vanish as soon as they meet.
 	Set bool
 
+	// Tiered is for trees of which the last word of the keys ascends with
+	// time: of two keys with the same words before it, the one that is put
+	// later has the greater last word. No key is put twice, and none is
+	// removed. An entry is then merged about once for each factor of 8 between
+	// a memtable and the tree, and reads of one prefix begin with the newest
+	// or the oldest entries and stop when they have enough. Without Filter and
+	// Set.
+	Tiered bool
+
 	// MemtableEntries is how many entries a memtable has at most. Two of them
 	// are in memory, of 32 bytes an entry, 40 with Filter.
 	MemtableEntries int
@@ -42,9 +51,17 @@ type Config struct {
 	// most. At most a quarter of MemtableEntries.
 	BeatEntries int
 
+	// MarkSpan is how far Mark is behind the mark of the last Beat at most, in
+	// what the owner counts marks in: up to MarkSpanMax, 0 for no bound. A Beat
+	// takes at most half of it. A memtable that is not full is flushed by half.
+	MarkSpan uint64
+
 	// PageSize is what a point read fetches, in bytes.
 	PageSize int
 }
+
+// MarkSpanMax bounds MarkSpan, for the sake of products with numbers of entries.
+const MarkSpanMax = 1 << 39
 
 // PageSizeDefault is the page size of an ordinary data file, in bytes.
 const PageSizeDefault = 8 << 10
@@ -54,12 +71,14 @@ const MemtableEntriesDefault = 1 << 17
 
 // tables returns the shape of the tree's tables in blocks of a payload size.
 // Tables are twice as large as memtables, because half a block of each is
-// wasted on average. The index must fit a block, so that filters make them
-// smaller.
+// wasted on average; with a filter, which must fit a block, half of that.
 func (c Config) tables(payloadSize int) table.Config {
+	entries := 2 * c.MemtableEntries
+	if c.Filter {
+		entries = c.MemtableEntries
+	}
 	return table.Config{
-		Words: c.Words, PageSize: c.PageSize, BlockSize: payloadSize,
-		EntriesMax: 2 * c.MemtableEntries, Filter: c.Filter,
+		Words: c.Words, PageSize: c.PageSize, BlockSize: payloadSize, EntriesMax: entries, Filter: c.Filter,
 	}
 }
 
@@ -69,6 +88,10 @@ func (c Config) validate(payloadSize int) error {
 		return fmt.Errorf("lsm: tree %s has no kind of blocks", c.Name)
 	case c.BeatEntries < 1 || c.MemtableEntries < 4*c.BeatEntries || c.MemtableEntries > 1<<24:
 		return fmt.Errorf("lsm: tree %s has memtables of %d entries for beats of %d", c.Name, c.MemtableEntries, c.BeatEntries)
+	case c.MarkSpan > MarkSpanMax || c.MarkSpan == 1:
+		return fmt.Errorf("lsm: tree %s has marks that span %d", c.Name, c.MarkSpan)
+	case c.Tiered && (c.Filter || c.Set):
+		return fmt.Errorf("lsm: tree %s is tiered, which goes without filter and set", c.Name)
 	}
 	return c.tables(payloadSize).Validate()
 }
@@ -92,7 +115,6 @@ type Grid interface {
 	// returns.
 	Read(ref block.Ref, done func(payload []byte, err error))
 	Parts
-	Streams
 }
 
 // Parts is the side of a Grid that reads less than a block.
@@ -103,17 +125,6 @@ type Parts interface {
 	// ReadPart reads a part of a block's payload and verifies it by its
 	// xxhash64. The part is good until done returns.
 	ReadPart(ref block.Ref, offset, size int, sum uint64, done func(part []byte, err error))
-}
-
-// Streams is the side of a Grid that keeps more than a block.
-type Streams interface {
-	// WriteStream writes bytes into a chain of blocks, named by its head. The
-	// content must not change until done.
-	WriteStream(kind uint8, content []byte, done func(head block.Ref))
-	// ReadStream reads what WriteStream wrote; the content is the caller's.
-	ReadStream(head block.Ref, done func(content []byte, err error))
-	// ReleaseStream releases all blocks of a stream.
-	ReleaseStream(head block.Ref)
 }
 
 // Workers runs pure computations beside the goroutine that owns the tree. Go

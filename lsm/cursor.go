@@ -1,50 +1,49 @@
 package lsm
 
 import (
-	"sort"
+	"slices"
 
 	"github.com/ledgerd/ledgerd/lsm/table"
 )
 
-// cursor walks the entries of a tree in one direction, over all its memtables
-// and runs at once. It sees the tree as it was when the cursor was made.
+// cursor walks the entries of a range of a tree in one direction, over all its
+// memtables and runs at once. It sees the tree as it was when the cursor was
+// made.
 //
 // Each of its sources is at an entry, at its end, or has to be placed, for
 // which it may have to wait for a page. Only when all are placed has the cursor
 // an entry.
+//
+// In a tiered tree a range with one prefix is a chain: its sources follow one
+// another, and the next one matters only when the one before has ended. Sources
+// are then opened a few at a time, so that many entries are found in a few
+// rounds of reads, and few entries by a few reads.
 type cursor struct {
 	tree       *Tree
 	descending bool
-	sources    []place // the newest first
+	end        Key
+	sources    []place // the newest first; of a chain in its order
+	chain      bool
+	first      int // of a chain, the source at hand
+	open       int // sources that are placed, the first ones
+	ahead      int // how many more are opened next
+	target     Key // of a chain, at or behind which it shall be
 	inFlight   int
 	err        error
 	resume     func() // when the last read is complete
 }
 
-// place is where a cursor is in one source: a sorted run of a memtable, or a
-// run of tables.
-type place struct {
-	// Of a memtable.
-	entries []Entry
-	order   []uint32
+// chainRuns is how many runs of a chain are read first. Then come twice as many.
+const chainRuns = 8
 
-	// Of a run of tables: window is a decoded page of a part.
-	parts      run
-	part, page int // that window is of, or that is wanted next
-	window     []Entry
-	loaded     bool // window is of part and page
-
-	at     int // in order or window
-	target Key // at or behind which the place shall be, unless placed
-	placed bool
-	ended  bool
-}
-
-// newCursor returns a cursor at the first entry at or behind start, in its
-// direction.
-func (t *Tree) newCursor(start Key, descending bool) *cursor {
+// newCursor returns a cursor at the first entry of a range, in its direction.
+func (t *Tree) newCursor(r Range) *cursor {
 	t.reads++
-	c := &cursor{tree: t, descending: descending}
+	c := &cursor{tree: t, descending: r.Descending, target: r.Min, end: r.Max, ahead: chainRuns}
+	if r.Descending {
+		c.target, c.end = r.Max, r.Min
+	}
+	c.chain = t.config.Tiered && samePrefix(r.Min, r.Max, t.config.Words)
 	for _, m := range [...]*memtable{t.active, t.frozen} {
 		if m == nil {
 			continue
@@ -54,19 +53,40 @@ func (t *Tree) newCursor(start Key, descending bool) *cursor {
 			c.sources = append(c.sources, place{entries: m.entries, order: m.runs[i]})
 		}
 	}
-	for n := 0; ; n++ {
-		r, ok := t.version.at(n)
-		if !ok {
-			break
+	c.open = len(c.sources)
+	word := t.config.Words - 1
+	for _, parts := range t.version.order {
+		if !c.chain || parts.mayHave(r, word) {
+			c.sources = append(c.sources, place{parts: parts, part: -1})
 		}
-		if len(r) > 0 {
-			c.sources = append(c.sources, place{parts: r, part: -1})
-		}
+	}
+	if c.chain && !c.descending {
+		slices.Reverse(c.sources) // the oldest first
+		c.open = 0
+	}
+	if !c.chain {
+		c.open = len(c.sources)
 	}
 	for i := range c.sources {
-		c.sources[i].target = start
+		c.sources[i].target = c.target
 	}
 	return c
+}
+
+func samePrefix(a, b Key, words int) bool {
+	a[words-1] = b[words-1]
+	return a == b
+}
+
+// mayHave reports whether a run may have entries of a range of one prefix, whose
+// keys end with that word: it has a part of such keys and of such last words.
+func (r run) mayHave(keys Range, word int) bool {
+	for i := r.search(keys.Min); i < len(r) && !keys.Max.Less(r[i].from); i++ {
+		if r[i].low <= keys.Max[word] && keys.Min[word] <= r[i].high {
+			return true
+		}
+	}
+	return false
 }
 
 // close must be called once. Reads that are on their way do no harm after it.
@@ -83,137 +103,64 @@ func (c *cursor) before(a, b Key) bool {
 	return a.Less(b)
 }
 
-// place places all sources. It reports false if it has to wait; resume is
-// called then, later.
+// place places all sources that are open. It reports false if it has to wait;
+// resume is called then, later.
 func (c *cursor) place(resume func()) bool {
 	c.resume = resume
-	for i := range c.sources {
-		if s := &c.sources[i]; !s.placed && !s.ended && c.err == nil {
-			c.placeSource(s)
+	for {
+		for i := c.first; i < c.open; i++ {
+			if s := &c.sources[i]; !s.placed && !s.ended && c.err == nil {
+				c.placeSource(s)
+			}
+		}
+		if c.inFlight > 0 {
+			return false
+		}
+		if c.err != nil || !c.chain || !c.chainOn() {
+			return true
 		}
 	}
-	return c.inFlight == 0
+}
+
+// chainOn moves a chain to the next source that has an entry at or behind the
+// target. It reports whether sources have to be placed for that.
+func (c *cursor) chainOn() bool {
+	for ; c.first < c.open; c.first++ {
+		s := &c.sources[c.first]
+		if s.ended {
+			continue
+		}
+		if !c.before(s.head().Key, c.target) {
+			return false
+		}
+		s.target, s.placed = c.target, false
+		return true
+	}
+	first := c.open
+	c.open = min(len(c.sources), c.open+c.ahead)
+	c.ahead *= 2
+	for i := first; i < c.open; i++ {
+		c.sources[i].target = c.target
+	}
+	return first < c.open
 }
 
 func (c *cursor) placeSource(s *place) {
-	if s.parts == nil {
-		s.placeInOrder(c.descending)
-		return
-	}
 	for !s.placed && !s.ended && c.err == nil {
-		if c.descending {
-			s.aimDown()
-		} else {
-			s.aimUp()
+		switch {
+		case s.parts == nil:
+			s.placeInOrder(c.descending)
+		case c.descending:
+			s.aimDown(c.end)
+		default:
+			s.aimUp(c.end)
+		}
+		if s.placed && c.before(c.end, s.head().Key) {
+			s.placed, s.ended = false, true
 		}
 		if s.placed || s.ended || !c.load(s) {
 			return
 		}
-	}
-}
-
-// placeInOrder finds the target in a memtable. Of equal keys the last one is
-// the newest.
-func (s *place) placeInOrder(descending bool) {
-	key := func(i int) Key { return s.entries[s.order[i]].Key }
-	if descending {
-		s.at = sort.Search(len(s.order), func(i int) bool { return s.target.Less(key(i)) }) - 1
-	} else {
-		s.at = sort.Search(len(s.order), func(i int) bool { return !key(i).Less(s.target) })
-		for s.at+1 < len(s.order) && key(s.at+1) == key(s.at) {
-			s.at++
-		}
-	}
-	s.ended = s.at < 0 || s.at == len(s.order)
-	s.placed = !s.ended
-}
-
-// aimUp finds the first entry at or behind the target, as far as it can be told
-// without reading. If it is not placed or ended after that, then a part has no
-// index, or the page that it names is not loaded.
-func (s *place) aimUp() {
-	for {
-		n := s.parts.search(s.target)
-		if n == len(s.parts) {
-			s.ended = true
-			return
-		}
-		s.choosePart(n)
-		p := &s.parts[n]
-		if p.index == nil {
-			return
-		}
-		if s.target.Less(p.from) {
-			s.target = p.from
-		}
-		page := max(0, p.index.Find(s.target))
-		if s.loaded && s.page == page {
-			s.at = sort.Search(len(s.window), func(i int) bool { return !s.window[i].Key.Less(s.target) })
-			if s.at < len(s.window) {
-				s.placed = true
-				return
-			}
-			page++ // the target is behind its last entry
-			if page == len(p.index.Pages) {
-				panic("lsm: the last page of a table ends before its last key")
-			}
-			s.target = p.index.Pages[page].First
-		}
-		s.choosePage(page)
-		if !s.loaded {
-			return
-		}
-	}
-}
-
-// aimDown finds the last entry at or before the target, as aimUp does in the
-// other direction.
-func (s *place) aimDown() {
-	for {
-		n := s.parts.search(s.target)
-		if n == len(s.parts) || s.target.Less(s.parts[n].from) {
-			n--
-		}
-		if n < 0 {
-			s.ended = true
-			return
-		}
-		s.choosePart(n)
-		p := &s.parts[n]
-		if p.index == nil {
-			return
-		}
-		page := p.index.Find(s.target)
-		if page < 0 {
-			panic("lsm: a part begins before its table")
-		}
-		s.choosePage(page)
-		if !s.loaded {
-			return
-		}
-		s.at = sort.Search(len(s.window), func(i int) bool { return s.target.Less(s.window[i].Key) }) - 1
-		if s.at >= 0 && !s.window[s.at].Key.Less(p.from) {
-			s.placed = true
-			return
-		}
-		// Nothing of the part is left at or before the target.
-		if n == 0 {
-			s.ended = true
-			return
-		}
-		s.target = s.parts[n-1].last
-	}
-}
-
-func (s *place) choosePart(n int) {
-	if s.part != n {
-		s.part, s.loaded = n, false
-	}
-}
-
-func (s *place) choosePage(n int) {
-	if s.page != n {
-		s.page, s.loaded = n, false
 	}
 }
 
@@ -227,24 +174,29 @@ func (c *cursor) load(s *place) bool {
 		return false
 	}
 	if data, ok := t.pageNow(p, s.page); ok {
-		c.note(s.take(p, data, t.config.Words))
+		c.note(c.take(s, p, data))
 		return c.err == nil
 	}
 	c.inFlight++
 	t.readPage(p, s.page, func(data []byte, err error) {
 		if err == nil {
-			err = s.take(p, data, t.config.Words)
+			err = c.take(s, p, data)
 		}
 		c.came(err)
 	})
 	return false
 }
 
-// take decodes a page into the window.
-func (s *place) take(p *sortedTable, data []byte, words int) error {
-	page, err := table.OpenPage(data, words)
+// take decodes a page into the window, as far as the cursor may need it: from
+// the target to the end.
+func (c *cursor) take(s *place, p *sortedTable, data []byte) error {
+	first, last := s.target, c.end
+	if c.descending {
+		first, last = last, first
+	}
+	page, err := table.OpenPage(data, c.tree.config.Words)
 	if err == nil {
-		s.window, err = page.Append(s.window[:0])
+		s.window, err = page.AppendRange(s.window[:0], first, last)
 	}
 	if err != nil {
 		return p.pageError(err)
@@ -271,57 +223,43 @@ func (c *cursor) came(err error) {
 // entry returns the newest entry at the least key, which may be a tombstone,
 // and false at the end. All sources must be placed, without an error.
 func (c *cursor) entry() (e Entry, ok bool) {
-	for i := range c.sources {
+	for i := c.first; i < c.open; i++ {
 		if s := &c.sources[i]; !s.ended {
 			if head := s.head(); !ok || c.before(head.Key, e.Key) {
 				e, ok = *head, true
+			}
+			if c.chain {
+				break
 			}
 		}
 	}
 	return e, ok
 }
 
-func (s *place) head() *Entry {
-	if s.parts == nil {
-		return &s.entries[s.order[s.at]]
-	}
-	return &s.window[s.at]
-}
-
 // next passes the key at which the cursor is.
 func (c *cursor) next(key Key) {
-	for i := range c.sources {
+	for i := c.first; i < c.open; i++ {
 		if s := &c.sources[i]; !s.ended && s.head().Key == key {
 			s.pass(key, c.descending)
+			if s.placed && c.before(c.end, s.head().Key) {
+				s.placed, s.ended = false, true
+			}
+		}
+		if c.chain {
+			break
 		}
 	}
-}
-
-// pass moves a source behind a key at which it is.
-func (s *place) pass(key Key, descending bool) {
-	if s.parts != nil {
-		step := 1
-		if descending {
-			step = -1
-		}
-		at := s.at + step
-		if at >= 0 && at < len(s.window) && !s.window[at].Key.Less(s.parts[s.part].from) {
-			s.at = at
-			return
-		}
-	}
-	var ok bool
-	if descending {
-		s.target, ok = key.Before()
-	} else {
-		s.target, ok = key.Next()
-	}
-	s.placed, s.ended = false, !ok
 }
 
 // seek moves the cursor to the first entry at or behind a key, unless it is
 // there or further.
 func (c *cursor) seek(key Key) {
+	if c.chain {
+		if c.before(c.target, key) {
+			c.target = key
+		}
+		return // see chainOn
+	}
 	for i := range c.sources {
 		s := &c.sources[i]
 		if s.ended || !c.before(s.head().Key, key) {

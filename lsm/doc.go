@@ -15,11 +15,17 @@
 //
 // # Life of a tree
 //
-//	New, Open               a tree as a checkpoint left it
+//	New                     an empty tree
+//	Open, Refill, Refilled  a tree as a checkpoint left it
 //	Put, Remove ... Beat    for each op; Beat may wait
 //	Lookup, Scan, Intersect at any time, except across the moment at which a
 //	                        checkpoint becomes durable
-//	Checkpoint              between two ops: names all state by one reference
+//	Checkpoint, AppendState between two ops: what names all state
+//
+// What is in memory is not written at a checkpoint: the owner's log has it. Each
+// memtable keeps the mark of the Beat after which it was begun; from Mark on the
+// owner repeats what it put, in the same order, when it opens a tree. The merge
+// that was on its way is begun again.
 //
 // # The same bytes everywhere
 //
@@ -39,6 +45,6 @@
 // # Failure
 //
 // A block that is not what its reference demands is an error that names tree
-// and block, never a wrong answer. After an error of Beat, Checkpoint or Open
-// the tree must not be used any more.
+// and block, never a wrong answer. After an error of Beat, Checkpoint, Open
+// or Refilled the tree must not be used any more.
 package lsm

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/lsm"
 	"github.com/ledgerd/ledgerd/vsr/faultdisk"
 	"github.com/ledgerd/ledgerd/vsr/grid"
@@ -35,7 +34,7 @@ func ExampleTree() {
 	l := &loop{disk: faultdisk.New(rand.New(rand.NewPCG(1, 2)))}
 	blocks := grid.New(l.disk, grid.Config{BlockSize: 64 << 10, Fault: func(err error) { panic(err) }})
 	config := lsm.Config{
-		Name: "accounts by code", Kind: 5, Words: 2, Set: true,
+		Name: "accounts by code", Kind: 5, Words: 2, Tiered: true,
 		MemtableEntries: 1 << 10, BeatEntries: 1 << 8, PageSize: lsm.PageSizeDefault,
 	}
 	tree := lsm.New(blocks, l, config)
@@ -49,16 +48,19 @@ func ExampleTree() {
 			position := op*100 + i
 			tree.Put(lsm.Key{position % 1000, position}, 0)
 		}
-		tree.Beat(check)
+		tree.Beat((op+1)*100, check)
 		l.run() // the next op begins when Beat is done
 	}
-	var root block.Ref
-	tree.Checkpoint(func(ref block.Ref, err error) { root = ref; check(err) })
+	tree.Checkpoint(check)
 	l.run()
+	state := tree.AppendState(nil)
 
 	again := lsm.New(blocks, l, config)
-	again.Open(root, check)
-	l.run()
+	check(again.Open(state))
+	for position := again.Mark(); position < 10_000; position++ {
+		again.Refill(lsm.Key{position % 1000, position}, 0)
+	}
+	check(again.Refilled())
 	r := lsm.Range{Min: lsm.Key{7}, Max: lsm.Key{7, 1 << 63}, Descending: true}
 	again.Scan(r, 3, nil, func(entries []lsm.Entry, err error) {
 		check(err)

@@ -3,11 +3,12 @@ package lsm
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/vsr/faultdisk"
 	"github.com/ledgerd/ledgerd/vsr/grid"
@@ -17,16 +18,7 @@ import (
 // returns the first error; without one all answers were right.
 func (l *workload) probe(w *world) error {
 	w.build()
-	done, err := false, error(nil)
-	w.grid.Open(w.state, func(e error) { done, err = true, e })
-	w.wait(&done)
-	if err != nil {
-		return errFreeSet
-	}
-	done = false
-	w.tree.Open(w.root, func(e error) { done, err = true, e })
-	w.wait(&done)
-	if err != nil {
+	if err := w.open(); err != nil {
 		return err
 	}
 	var keys []Key
@@ -51,16 +43,26 @@ func (l *workload) probe(w *world) error {
 			return fmt.Errorf("%w: scan of %d entries, want %d", errWrong, len(got), len(l.twin))
 		}
 	}
+	for slot := range uint64(10) { // as a chain, if the tree is tiered
+		r := Range{Min: Key{slot}, Max: Key{slot, math.MaxUint64}, Descending: slot%2 == 0}
+		got, err := w.scan(r, 50)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(got, l.twin.scan(r, 50)) {
+			return fmt.Errorf("%w: scan of slot %d", errWrong, slot)
+		}
+	}
 	for i := range uint64(2 * l.config.MemtableEntries) {
-		w.tree.Put(Key{i << 38, 9}, 1)
+		w.put(Key{i << 38, 9}, 1)
 		if i%16 == 15 {
 			if err := w.beat(); err != nil {
 				return err
 			}
 		}
 	}
-	done = false // nothing stays on its way
-	w.tree.Checkpoint(func(_ block.Ref, e error) { done, err = true, e })
+	done, err := false, error(nil)
+	w.tree.Checkpoint(func(e error) { done, err = true, e })
 	w.wait(&done)
 	return err
 }
@@ -71,12 +73,15 @@ var (
 )
 
 // faultyWorld returns a tree of some levels, as its checkpoint has it.
-func faultyWorld(t *testing.T) (*world, *workload) {
+func faultyWorld(t *testing.T, tiered bool) (*world, *workload) {
 	config := testConfig(2)
-	config.Filter = true
+	config.Filter, config.Tiered = !tiered, tiered
 	config.MemtableEntries, config.BeatEntries = 64, 16
 	w := newWorld(t, 2, config)
 	l := &workload{rng: rand.New(rand.NewPCG(1, 1)), config: config, key: random, removes: 1}
+	if tiered {
+		l.key, l.removes = slotted, 0
+	}
 	for range 150 {
 		l.op(t, w)
 	}
@@ -91,7 +96,13 @@ func faultyWorld(t *testing.T) (*world, *workload) {
 // Each block of the grid rots in several places. Whatever is read then is right
 // or refused, by an error that names the tree and the block.
 func TestRot(t *testing.T) {
-	w, l := faultyWorld(t)
+	for _, tiered := range []bool{false, true} {
+		rotEverywhere(t, tiered)
+	}
+}
+
+func rotEverywhere(t *testing.T, tiered bool) {
+	w, l := faultyWorld(t, tiered)
 	if err := l.probe(w); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +136,13 @@ func TestRot(t *testing.T) {
 
 // Each read fails once, in turn.
 func TestReadFaults(t *testing.T) {
-	w, l := faultyWorld(t)
+	for _, tiered := range []bool{false, true} {
+		failEachRead(t, tiered)
+	}
+}
+
+func failEachRead(t *testing.T, tiered bool) {
+	w, l := faultyWorld(t, tiered)
 	total := 0
 	w.disk.Inject = func(_ int, r *blockio.Request) faultdisk.Fault {
 		if r.Kind == blockio.Read {
@@ -167,50 +184,69 @@ func TestReadFaults(t *testing.T) {
 
 // A manifest of another tree, or a damaged one, is refused.
 func TestOpenOfSomethingElse(t *testing.T) {
-	w, _ := faultyWorld(t)
+	w, _ := faultyWorld(t, true)
 	for name, change := range map[string]func(*Config){
 		"words":  func(c *Config) { c.Words = 3 },
-		"filter": func(c *Config) { c.Filter = false },
-		"set":    func(c *Config) { c.Set = true },
+		"filter": func(c *Config) { c.Tiered, c.Filter = false, true },
+		"set":    func(c *Config) { c.Tiered, c.Set = false, true },
+		"tiered": func(c *Config) { c.Tiered = false },
 		"page":   func(c *Config) { c.PageSize = 512 },
 		"beat":   func(c *Config) { c.BeatEntries = 8 },
+		"span":   func(c *Config) { c.MarkSpan = 64 },
 	} {
 		other := w.config
 		change(&other)
-		tree := New(w.grid, w, other)
-		var err error
-		done := false
-		tree.Open(w.root, func(e error) { done, err = true, e })
-		w.wait(&done)
-		if !errors.Is(err, ErrManifest) {
+		if err := New(w.grid, w, other).Open(w.root); !errors.Is(err, ErrManifest) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for n := range w.root {
+		if err := New(w.grid, w, w.config).Open(w.root[:n]); !errors.Is(err, ErrManifest) {
+			t.Fatalf("first %d of %d bytes: %v", n, len(w.root), err)
 		}
 	}
 }
 
 func FuzzManifest(f *testing.F) {
-	config := testConfig(2)
-	config.MemtableEntries, config.BeatEntries = 32, 8
-	w := newWorld(nil, 0, config)
-	for i := range uint64(400) {
-		w.tree.Put(Key{i % 7, i}, i)
-		if i%8 == 7 {
-			w.tree.Beat(func(error) {})
-			for w.step() {
+	var worlds []*world
+	for _, tiered := range []bool{false, true} {
+		config := testConfig(2)
+		config.MemtableEntries, config.BeatEntries, config.Tiered = 32, 8, tiered
+		w := newWorld(nil, 0, config)
+		for i := range uint64(400) {
+			w.put(Key{i % 7, i}, i)
+			if i%8 == 7 {
+				w.tree.Beat(uint64(len(w.log)), func(error) {})
+				for w.tree.task != nil && w.step() {
+				}
+			}
+			if i%100 == 99 {
+				for w.tree.writing > 0 && w.step() {
+				}
+				f.Add(w.tree.encode(nil))
 			}
 		}
+		worlds = append(worlds, w)
 	}
-	f.Add(w.tree.encode())
 	f.Fuzz(func(t *testing.T, content []byte) {
-		tree := New(w.grid, w, config)
-		if err := tree.decode(content); err != nil {
-			if !errors.Is(err, ErrManifest) {
+		for _, w := range worlds {
+			tree := New(w.grid, w, w.config)
+			if err := tree.Open(content); err != nil {
+				if !errors.Is(err, ErrManifest) {
+					t.Fatal(err)
+				}
+				continue
+			}
+			r := tree.opened
+			for range r.frozen + r.active {
+				tree.Refill(Key{1}, 1)
+			}
+			if err := tree.Refilled(); err != nil {
 				t.Fatal(err)
 			}
-			return
-		}
-		if again := tree.encode(); string(again) != string(content) {
-			t.Fatal("two encodings of one manifest")
+			if again := tree.encode(nil); string(again) != string(content) {
+				t.Fatal("two encodings of one manifest")
+			}
 		}
 	})
 }

@@ -30,14 +30,15 @@ type Positions struct {
 // often before Intersect returns.
 func Intersect(conditions []Condition, p Positions, limit int, dst []uint64, done func(positions []uint64, err error)) {
 	x := &intersection{
-		conditions: conditions, descending: p.Descending, target: p.Min, end: p.Max,
+		conditions: conditions, descending: p.Descending, target: p.Min,
 		limit: limit, positions: dst, done: done,
 	}
 	if p.Descending {
-		x.target, x.end = p.Max, p.Min
+		x.target = p.Max
 	}
 	for i := range conditions {
-		x.cursors = append(x.cursors, conditions[i].Tree.newCursor(conditions[i].key(x.target), p.Descending))
+		c := &conditions[i]
+		x.cursors = append(x.cursors, c.Tree.newCursor(Range{c.key(p.Min), c.key(p.Max), p.Descending}))
 	}
 	if p.Min > p.Max {
 		x.limit = 0
@@ -50,7 +51,6 @@ type intersection struct {
 	cursors    []*cursor
 	descending bool
 	target     uint64 // nothing before it is wanted any more
-	end        uint64
 	limit      int
 	positions  []uint64
 	done       func([]uint64, error)
@@ -109,10 +109,10 @@ func (x *intersection) step() bool {
 	var first uint64
 	for i, c := range x.cursors {
 		e, ok := c.entry()
-		position, matches := x.conditions[i].position(e.Key)
-		if !ok || !matches || x.before(x.end, position) {
+		if !ok {
 			return false
 		}
+		position := e.Key[c.tree.config.Words-1]
 		if i == 0 {
 			first = position
 		}
@@ -133,12 +133,6 @@ func (x *intersection) step() bool {
 		c.seek(x.conditions[i].key(x.target))
 	}
 	return true
-}
-
-// position returns the position of a key, and whether it has the prefix.
-func (c *Condition) position(key Key) (position uint64, ok bool) {
-	last := c.Tree.config.Words - 1
-	return key[last], key == c.key(key[last])
 }
 
 func (x *intersection) before(a, b uint64) bool {

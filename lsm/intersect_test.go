@@ -14,18 +14,19 @@ func TestIntersect(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		config := testConfig(3)
-		config.MemtableEntries, config.BeatEntries, config.Set = 64, 16, true
+		config.MemtableEntries, config.BeatEntries = 64, 16
+		config.Set, config.Tiered = seed%2 == 0, seed%2 == 1
 		w := newWorld(t, seed, config)
 		all := twin(nil)
 		for position := uint64(1); position < 3000; position++ {
 			for kind := range uint64(3) {
 				key := Key{kind, rng.Uint64N(2 + 3*kind), position}
-				w.tree.Put(key, 0)
+				w.put(key, 0)
 				all.put(key, 0)
 			}
-			if rng.IntN(3) == 0 {
+			if config.Set && rng.IntN(3) == 0 {
 				key := all[rng.IntN(len(all))].Key
-				w.tree.Remove(key)
+				w.remove(key)
 				all.remove(key)
 			}
 			if position%4 == 0 {
@@ -86,14 +87,20 @@ func naive(all twin, conditions []Condition, p Positions, limit int) (positions 
 // What is common is skipped: a condition with ten matches and one that all
 // positions meet cost a few pages.
 func TestIntersectReadsLittle(t *testing.T) {
+	for _, tiered := range []bool{false, true} {
+		intersectReadsLittle(t, tiered)
+	}
+}
+
+func intersectReadsLittle(t *testing.T, tiered bool) {
 	config := testConfig(3)
-	config.Set = true
+	config.Tiered = tiered
 	w := newWorld(t, 0, config)
 	const n = 20_000
 	for position := uint64(1); position <= n; position++ {
-		w.tree.Put(Key{0, 7, position}, 0)
+		w.put(Key{0, 7, position}, 0)
 		if position%(n/10) == 0 {
-			w.tree.Put(Key{1, 9, position}, 0)
+			w.put(Key{1, 9, position}, 0)
 		}
 		if position%32 == 0 {
 			if err := w.beat(); err != nil {

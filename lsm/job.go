@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ledgerd/ledgerd/internal/block"
+	"github.com/ledgerd/ledgerd/lsm/table"
 )
 
 const (
@@ -22,10 +23,12 @@ type job struct {
 
 	// Of a merge.
 	level    int   // that is merged into the next
-	inputs   []run // newest first; the last one is of level+1, and may be empty
+	inputs   []run // newest first; of a leveled tree the last one is of level+1
+	uppers   int   // inputs of level
 	lower    int   // number of the first input of level+1 in its level
-	until    *Key
-	estimate int // of the entries merged, at most the truth
+	from     Key   // of the first entry
+	until    *Key  // the first key that is left alone; nil for none
+	estimate int   // of the entries merged
 	beat     uint64
 
 	reads    []jobRead
@@ -47,7 +50,7 @@ type jobRead struct {
 // start begins a job. Its inputs are read as soon as no table of the tree is
 // being written, because one of those may be an input.
 func (t *Tree) start(j *job) {
-	j.work.set, j.work.until = t.config.Set, j.until
+	j.work.set = t.config.Set
 	if j.work.memtable != nil {
 		t.hire(j)
 		return
@@ -73,6 +76,8 @@ func (t *Tree) openInputs(j *job, from int) {
 			return
 		}
 	}
+	j.cut(t.jobEntries())
+	j.work.until = j.until
 	j.work.sources = make([]source, len(j.inputs))
 	for i, r := range j.inputs {
 		s := &j.work.sources[i]
@@ -83,6 +88,67 @@ func (t *Tree) openInputs(j *job, from int) {
 		}
 	}
 	t.readInputs(j)
+}
+
+// end ends the job before a key.
+func (j *job) end(until Key) {
+	j.until = &until
+	for i, r := range j.inputs {
+		n := len(r)
+		for n > 0 && !r[n-1].from.Less(until) {
+			n--
+		}
+		j.inputs[i] = r[:n]
+	}
+}
+
+// cut ends the job at the first end of a page by which it has enough entries,
+// so that it goes beyond that by less than a page of each input.
+func (j *job) cut(enough int) {
+	type place struct{ part, page int }
+	places := make([]place, len(j.inputs))
+	enter := func(i, part int) {
+		places[i] = place{part: part}
+		if r := j.inputs[i]; part < len(r) {
+			places[i].page = max(0, r[part].index.Find(keyMax(j.from, r[part].from)))
+		}
+	}
+	for i := range places {
+		enter(i, 0)
+	}
+	for entries := 0; ; {
+		least, end := -1, table.KeyMax
+		for i, r := range j.inputs {
+			if at := places[i]; at.part < len(r) {
+				if key := r[at.part].pageEnd(at.page); key.Less(end) {
+					least, end = i, key
+				}
+			}
+		}
+		if least < 0 || j.until != nil && !end.Less(*j.until) {
+			return
+		}
+		at := &places[least]
+		p := j.inputs[least][at.part]
+		entries += p.sortedTable.entries / len(p.index.Pages)
+		if at.page++; at.page == len(p.index.Pages) {
+			enter(least, at.part+1)
+		}
+		if entries >= enough {
+			j.end(end)
+			return
+		}
+	}
+}
+
+// pageEnd returns a key behind the entries of a page and before those of the
+// next.
+func (s *sortedTable) pageEnd(page int) Key {
+	if page+1 < len(s.index.Pages) {
+		return s.index.Pages[page+1].First
+	}
+	end, _ := s.last.Next()
+	return end
 }
 
 // plan lists the blocks of a part that have entries to merge.

@@ -3,6 +3,8 @@ package lsm
 import (
 	"cmp"
 	"slices"
+
+	"github.com/ledgerd/ledgerd/lsm/table"
 )
 
 // lookupReadsMax is how many pages one Lookup reads at a time.
@@ -17,14 +19,15 @@ type lookup struct {
 	values  []uint64
 	done    func(error)
 
-	hashes     []uint64 // of keys, if there are filters
-	unresolved []int32  // numbers of keys
-	stage      int      // number of the run: those of level 0, then the levels
-	pages      []wanted // in the run at hand, sorted by page
-	next       int      // of pages
-	inFlight   int
-	err        error
-	touched    uint64 // means nothing; see memtable.touch
+	hashes      []uint64 // of keys, if there are filters
+	unresolved  []int32  // numbers of keys
+	first, last Key      // of the unresolved, when the first run was reached
+	stage       int      // number of the run: those of level 0, then the levels
+	pages       []wanted // in the run at hand, sorted by page
+	next        int      // of pages
+	inFlight    int
+	err         error
+	touched     uint64 // means nothing; see memtable.touch
 }
 
 // wanted is a key that may be in a page.
@@ -58,6 +61,7 @@ func (l *lookup) findInMemory() {
 		t.frozen.index()
 	}
 	l.hashes = slices.Grow(l.hashes[:0], len(l.keys))[:len(l.keys)]
+	l.first, l.last = table.KeyMax, table.KeyMin
 	for first := 0; first < len(l.keys); first += hashBatch {
 		keys := l.keys[first:min(first+hashBatch, len(l.keys))]
 		hashes := l.hashes[first:][:len(keys)]
@@ -78,6 +82,7 @@ func (l *lookup) findInMemory() {
 			if !found {
 				value = Absent
 				l.unresolved = append(l.unresolved, int32(first+i))
+				l.first, l.last = keyMin(l.first, keys[i]), keyMax(l.last, keys[i])
 			}
 			l.values[first+i] = value
 		}
@@ -98,11 +103,11 @@ func (t *Tree) idleLookup() *lookup {
 // run goes on until it has to wait.
 func (l *lookup) run() {
 	for l.readPages() && l.err == nil && len(l.unresolved) > 0 {
-		r, ok := l.version.at(l.stage)
-		if !ok {
+		if l.stage == len(l.version.order) {
 			break
 		}
-		if len(r) > 0 && !l.collect(r) {
+		// New ids that ascend with time lie behind all tables.
+		if r := l.version.order[l.stage]; r.overlaps(l.first, l.last) && !l.collect(r) {
 			return
 		}
 		l.stage++
@@ -135,14 +140,19 @@ func (l *lookup) collect(r run) bool {
 	for first := 0; first < len(l.unresolved); first += hashBatch {
 		batch := l.unresolved[first:min(first+hashBatch, len(l.unresolved))]
 		var parts [hashBatch]int
+		var filters [hashBatch]table.Filter
 		for i, k := range batch {
 			if parts[i] = l.locate(r, k); parts[i] >= 0 {
-				l.touched += r[parts[i]].index.Filter.Touch(l.hashes[k])
+				filters[i] = r[parts[i]].index.Filter
 			}
+		}
+		// Loads that do nothing else wait for memory together.
+		for i, k := range batch {
+			l.touched += filters[i].Touch(l.hashes[k])
 		}
 		for i, k := range batch {
 			n := parts[i]
-			if n < 0 || !r[n].index.Filter.MayContain(l.hashes[k]) || !l.ask(r, n, k) {
+			if n < 0 || !filters[i].MayContain(l.hashes[k]) || !l.ask(r, n, k) {
 				left = append(left, k)
 			}
 		}
@@ -232,7 +242,7 @@ func (l *lookup) readPages() bool {
 			l.next++
 		}
 		group := l.pages[first:l.next]
-		r, _ := l.version.at(l.stage - 1)
+		r := l.version.order[l.stage-1]
 		s := r[w.part].sortedTable
 		l.inFlight++
 		l.tree.readPage(s, int(w.page), func(data []byte, err error) {

@@ -9,171 +9,139 @@ import (
 	"github.com/ledgerd/ledgerd/lsm/table"
 )
 
-// A checkpoint of a tree is one stream: the manifest, which names all tables,
-// and the entries that are still in memory. It is written whole. With tables of
-// two to a million entries of 112 bytes each that is less than a megabyte up to
-// some thousand million entries; beyond that, changes should be logged instead.
+// The state of a tree names all its tables, and says what is on its way: the
+// memtables, by the number of their entries and where in the owner's log these
+// begin, and the merge at hand, by the level, from which the rest follows.
+// Entries in memory are not in it. With tables of one or two hundred thousand
+// entries it is less than a megabyte up to some thousand million entries;
+// beyond that, changes should be logged instead.
 //
 //	offset  size  field
-//	     0     2  version: 1
-//	     2     1  words of a key, w
-//	     3     1  bit 0: filter, bit 1: set
+//	     0     2  version: 3
+//	     2     1  words of a key
+//	     3     1  bit 0: filter, bit 1: set, bit 2: tiered
 //	     4     4  entries of a memtable at most
 //	     8     4  entries of a beat at most
 //	    12     4  page size in bytes
-//	    16     8  merging credit, signed
-//	    24     4  runs of level 0 that are being merged
-//	    28     4  runs of level 0
-//	    32     4  entries in the memtable
-//	    36     4  reserved, 0
-//	    40   192  for each of 8 levels, the key at which its next merge begins
-//	   232        each run of level 0, the newest first, then levels 1 .. 7:
+//	    16     8  how far the oldest mark may be behind that of the last Beat
+//	    24     8  merging credit, signed
+//	    32     8  mark of the last Beat
+//	    40     8  mark at which the frozen memtable begins, 0 if there is none
+//	    48     8  mark at which the active memtable begins
+//	    56     4  entries of the frozen memtable, 0 if there is none
+//	    60     4  entries of the active memtable
+//	    64     4  those of them that were there at the last Beat
+//	    68     1  whether tombstones of the frozen memtable are dropped, 0 or 1
+//	    69     1  level that is being merged, plus 1; 0 for none
+//	    70     2  reserved, 0
+//	    72    32  for each of 8 levels, how many of its oldest runs are being
+//	              merged together
+//	   104   192  for each of 8 levels, the key at which its next merge begins
+//	   296        for each of 8 levels:
+//	           4  number of runs
+//	              for each run, the newest first:
 //	           4  number of parts
-//	         112  for each part
+//	         128  for each part
 //	               24  reference of the table's root
 //	               24  first key of the table
 //	               24  last key
 //	               24  key from which on it has not been merged down
+//	                8  least last word of its keys
+//	                8  greatest last word
 //	                4  entries of the table
 //	                4  tombstones among them
 //	                4  entries left
-//	                4  reserved, 0
-//	          then the memtable, in the order of insertion:
-//	      8w + 8  for each entry, key and value; ffffffffffffffff is a removal
+//	                4  blocks of the table
 const (
-	manifestVersion    = 1
-	manifestHeaderSize = 40 + levelsMax*keySize
-	keySize            = 8 * table.WordsMax
-	partSize           = block.RefSize + 3*keySize + 16
+	manifestVersion = 3
+	shapeSize       = 24
+	keySize         = 8 * table.WordsMax
+	partSize        = block.RefSize + 3*keySize + 32
 )
 
-// ErrManifest is what errors of a manifest are, in the sense of errors.Is: its
+// ErrManifest is what errors of a state are, in the sense of errors.Is: its
 // bytes are not what this version, with this Config, writes.
 var ErrManifest = errors.New("bad manifest")
 
-// Checkpoint writes all that is not on the grid yet. done is called with the
-// reference by which Open finds the tree; what it names is complete but not yet
-// stable, as with all writes to the grid. It follows a Beat, and until done
-// nothing may be put or removed. What is on its way is finished first, so that
-// a tree that goes on and one that is opened do the same from here on.
-func (t *Tree) Checkpoint(done func(root block.Ref, err error)) {
-	if t.seen != len(t.active.entries) {
-		panic("lsm: Checkpoint without a Beat after the last entry")
-	}
-	writing, written := false, false
-	step := func() bool {
-		if t.flush != nil {
-			if !t.admissible(t.flush) {
-				return false
-			}
-			t.admitFlush()
-		}
-		if t.merge != nil {
-			if !t.admissible(t.merge) {
-				return false
-			}
-			t.credit -= t.admitMerge()
-		}
-		if t.writing > 0 || written {
-			return written
-		}
-		if !writing {
-			writing = true
-			if !t.stream.IsZero() {
-				t.grid.ReleaseStream(t.stream)
-			}
-			t.grid.WriteStream(t.config.Kind, t.encode(), func(head block.Ref) {
-				t.stream, written = head, true
-				t.poke()
-			})
-		}
-		return false
-	}
-	t.begin(step, func(err error) { done(t.stream, err) })
-}
-
-// Open restores the tree of a checkpoint; the zero reference is an empty one.
-// It reads no tables. The tree must be new.
-func (t *Tree) Open(root block.Ref, done func(error)) {
-	if root.IsZero() {
-		done(nil)
-		return
-	}
-	opened := false
-	t.begin(func() bool { return opened }, done)
-	t.grid.ReadStream(root, func(content []byte, err error) {
-		if err == nil {
-			err = t.decode(content)
-		}
-		if err != nil {
-			t.fail(fmt.Errorf("manifest at %v: %w", root.Address, err))
-			return
-		}
-		t.stream, opened = root, true
-		t.poke()
-	})
-}
-
 // shape is what a manifest and a Config must agree on.
-func (t *Tree) shape() [16]byte {
-	var b [16]byte
+func (t *Tree) shape() [shapeSize]byte {
+	var b [shapeSize]byte
 	binary.LittleEndian.PutUint16(b[0:], manifestVersion)
 	b[2] = byte(t.config.Words)
-	if t.config.Filter {
-		b[3] |= 1
-	}
-	if t.config.Set {
-		b[3] |= 2
+	for bit, is := range [...]bool{t.config.Filter, t.config.Set, t.config.Tiered} {
+		b[3] |= flag(is) << bit
 	}
 	binary.LittleEndian.PutUint32(b[4:], uint32(t.config.MemtableEntries))
 	binary.LittleEndian.PutUint32(b[8:], uint32(t.config.BeatEntries))
 	binary.LittleEndian.PutUint32(b[12:], uint32(t.config.PageSize))
+	binary.LittleEndian.PutUint64(b[16:], t.config.MarkSpan)
 	return b
 }
 
-func (t *Tree) encode() []byte {
+func flag(is bool) byte {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+func (t *Tree) encode(b []byte) []byte {
 	shape := t.shape()
-	b := append([]byte(nil), shape[:]...)
+	b = append(b, shape[:]...)
 	b = binary.LittleEndian.AppendUint64(b, uint64(t.credit))
-	for _, n := range [...]int{t.sweep, len(t.version.runs), len(t.active.entries), 0} {
+	var frozen memtable
+	if t.frozen != nil {
+		frozen = *t.frozen
+	}
+	b = binary.LittleEndian.AppendUint64(b, t.mark)
+	b = binary.LittleEndian.AppendUint64(b, frozen.mark)
+	b = binary.LittleEndian.AppendUint64(b, t.active.mark)
+	b = appendCounts(b, len(frozen.entries), len(t.active.entries), t.seen)
+	b = append(b, flag(t.flush != nil && t.flush.work.bottom))
+	merging := 0
+	if t.merge != nil {
+		merging = t.merge.level + 1
+	}
+	b = append(b, byte(merging), 0, 0)
+	b = appendCounts(b, t.sweeps[:]...)
+	for i := range t.cursors {
+		b = appendKey(b, t.cursors[i])
+	}
+	for _, runs := range t.version.levels {
+		b = appendCounts(b, len(runs))
+		for _, r := range runs {
+			b = appendRun(b, r)
+		}
+	}
+	return b
+}
+
+func appendCounts(b []byte, counts ...int) []byte {
+	for _, n := range counts {
 		b = binary.LittleEndian.AppendUint32(b, uint32(n))
 	}
-	for i := range t.cursors {
-		b = appendKey(b, t.cursors[i], table.WordsMax)
-	}
-	for _, r := range t.version.runs {
-		b = appendRun(b, r)
-	}
-	for _, r := range t.version.levels[1:] {
-		b = appendRun(b, r)
-	}
-	for i := range t.active.entries {
-		e := &t.active.entries[i]
-		b = appendKey(b, e.Key, t.config.Words)
-		b = binary.LittleEndian.AppendUint64(b, e.Value)
-	}
 	return b
 }
 
-func appendKey(b []byte, key Key, words int) []byte {
-	for _, word := range key[:words] {
+func appendKey(b []byte, key Key) []byte {
+	for _, word := range key {
 		b = binary.LittleEndian.AppendUint64(b, word)
 	}
 	return b
 }
 
 func appendRun(b []byte, r run) []byte {
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(r)))
+	b = appendCounts(b, len(r))
 	for _, p := range r {
 		var ref [block.RefSize]byte
 		p.root.Put(ref[:])
 		b = append(b, ref[:]...)
 		for _, key := range [...]Key{p.first, p.last, p.from} {
-			b = appendKey(b, key, table.WordsMax)
+			b = appendKey(b, key)
 		}
-		for _, n := range [...]int{p.sortedTable.entries, p.tombstones, p.entries, 0} {
-			b = binary.LittleEndian.AppendUint32(b, uint32(n))
-		}
+		b = binary.LittleEndian.AppendUint64(b, p.low)
+		b = binary.LittleEndian.AppendUint64(b, p.high)
+		b = appendCounts(b, p.sortedTable.entries, p.tombstones, p.entries, p.blocks)
 	}
 	return b
 }
@@ -197,55 +165,99 @@ func (s *scanner) take(n int) []byte {
 
 func (s *scanner) uint64() uint64 { return binary.LittleEndian.Uint64(s.take(8)) }
 
-// count takes a number that must be between 0 and limit.
-func (s *scanner) count(limit int) int {
-	n := binary.LittleEndian.Uint32(s.take(4))
-	if uint64(n) > uint64(limit) {
+// within returns n, which must be between 0 and limit.
+func (s *scanner) within(n uint64, limit int) int {
+	if n > uint64(limit) {
 		s.bad = true
 		return 0
 	}
 	return int(n)
 }
 
-func (s *scanner) key(words int) (key Key) {
-	for i := range words {
+func (s *scanner) count(limit int) int {
+	return s.within(uint64(binary.LittleEndian.Uint32(s.take(4))), limit)
+}
+
+func (s *scanner) byte(limit int) int { return s.within(uint64(s.take(1)[0]), limit) }
+
+func (s *scanner) key() (key Key) {
+	for i := range key {
 		key[i] = s.uint64()
 	}
 	return key
 }
 
-func (t *Tree) decode(content []byte) error {
-	s := &scanner{b: content}
-	if shape := [16]byte(s.take(16)); shape != t.shape() {
-		return fmt.Errorf("%w: it is of a tree of shape %x, this is one of %x", ErrManifest, shape, t.shape())
+// resumption is what a state says of the work that is on its way.
+type resumption struct {
+	frozen, active int // entries that will be refilled
+	bottom         bool
+	level          int // being merged, or -1
+	excess         int // entries refilled beyond those
+}
+
+func (t *Tree) decode(state []byte) (resumption, error) {
+	s := &scanner{b: state}
+	if shape := [shapeSize]byte(s.take(shapeSize)); shape != t.shape() {
+		return resumption{}, fmt.Errorf("%w: it is of a tree of shape %x, this is one of %x", ErrManifest, shape, t.shape())
 	}
 	t.credit = int(int64(s.uint64()))
-	t.sweep = s.count(runsMax)
-	runs := s.count(runsMax)
-	entries := s.count(t.config.MemtableEntries)
-	s.count(0)
+	t.mark = s.uint64()
+	frozenMark := s.uint64()
+	t.active.mark = s.uint64()
+	var r resumption
+	r.frozen = s.count(t.config.MemtableEntries)
+	r.active = s.count(t.config.MemtableEntries)
+	t.seen = s.count(r.active)
+	r.bottom = s.byte(1) == 1
+	r.level = s.byte(levelsMax-1) - 1
+	s.byte(0)
+	s.byte(0)
+	for i := range t.sweeps {
+		t.sweeps[i] = s.count(runsMax)
+	}
 	for i := range t.cursors {
-		t.cursors[i] = s.key(table.WordsMax)
+		t.cursors[i] = s.key()
 	}
 	v := new(version)
-	for range runs {
-		v.runs = append(v.runs, s.run())
+	for i := range v.levels {
+		v.levels[i] = make([]run, s.count(runsMax))
+		for k := range v.levels[i] {
+			v.levels[i][k] = s.run()
+		}
+		s.bad = s.bad || t.sweeps[i] > len(v.levels[i])
 	}
-	for i := 1; i < levelsMax; i++ {
-		v.levels[i] = s.run()
+	if r.frozen > 0 {
+		t.frozen = newMemtable(t.config.MemtableEntries, t.config.Filter)
+		t.frozen.mark = frozenMark
 	}
-	for range entries {
-		t.active.add(Entry{Key: s.key(t.config.Words), Value: s.uint64()})
-		if s.bad {
-			break
+	none := r.frozen == 0 && (frozenMark != 0 || r.bottom)
+	ascend := frozenMark <= t.active.mark && t.active.mark <= t.mark
+	if s.bad || len(s.b) != 0 || none || !ascend || !t.shapely(v) {
+		return resumption{}, fmt.Errorf("%w: of %d bytes", ErrManifest, len(state))
+	}
+	t.adoptVersion(*v)
+	return r, nil
+}
+
+// shapely reports whether a version can be one of this tree.
+func (t *Tree) shapely(v *version) bool {
+	for i, runs := range v.levels {
+		swept := t.sweeps[i]
+		if i > 0 && !t.config.Tiered && (len(runs) > 1 || swept > 0) {
+			return false
+		}
+		if t.config.Tiered && swept > 0 && (i+1 == levelsMax || len(v.levels[i+1]) == 0) {
+			return false
+		}
+		for k, r := range runs {
+			// Only a run that a sweep has begun to make is empty.
+			made := t.config.Tiered && k == 0 && i > 0 && t.sweeps[i-1] > 0 && swept < len(runs)
+			if len(r) == 0 && !made {
+				return false
+			}
 		}
 	}
-	t.seen = len(t.active.entries)
-	if s.bad || len(s.b) != 0 || t.sweep > runs {
-		return fmt.Errorf("%w: of %d bytes", ErrManifest, len(content))
-	}
-	t.version = v
-	return nil
+	return true
 }
 
 // run takes the parts of a run, which must ascend.
@@ -253,14 +265,15 @@ func (s *scanner) run() run {
 	r := make(run, s.count(len(s.b)/partSize))
 	for i := range r {
 		table := &sortedTable{root: block.RefFrom(s.take(block.RefSize))}
-		table.first, table.last = s.key(len(Key{})), s.key(len(Key{}))
-		p := part{sortedTable: table, from: s.key(len(Key{})), last: table.last}
+		table.first, table.last = s.key(), s.key()
+		p := part{sortedTable: table, from: s.key(), last: table.last}
+		table.low, table.high = s.uint64(), s.uint64()
 		table.entries = s.count(1<<31 - 1)
 		table.tombstones = s.count(table.entries)
 		p.entries = s.count(table.entries)
-		s.count(0)
+		table.blocks = s.count(1<<31 - 1)
 		if p.from.Less(p.first) || p.last.Less(p.from) || p.entries == 0 || table.root.IsZero() ||
-			i > 0 && !r[i-1].last.Less(p.from) {
+			table.high < table.low || table.blocks == 0 || i > 0 && !r[i-1].last.Less(p.from) {
 			s.bad = true
 		}
 		r[i] = p

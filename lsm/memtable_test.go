@@ -63,9 +63,9 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		}
 		w.tree.Lookup(keys, values, done)
 		for _, key := range keys {
-			w.tree.Put(key, n)
+			w.put(key, n)
 		}
-		w.tree.Beat(done)
+		w.tree.Beat(n, done)
 	}
 	if allocations := testing.AllocsPerRun(200, cycle); allocations > 0 {
 		t.Errorf("%v allocations for an op", allocations)

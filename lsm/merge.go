@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/lsm/table"
@@ -127,70 +128,88 @@ func (w *work) flushKey(newest *Entry, count int) {
 	}
 }
 
+// head is the key at which a source is. Heads are kept in the order of their
+// keys, and for equal keys the newer source first.
+type head struct {
+	key    Key
+	source int
+}
+
 func (w *work) merge() {
-	live := make([]*source, 0, len(w.sources))
+	heads := make([]head, len(w.sources))
 	for i := range w.sources {
-		s := &w.sources[i]
-		if s.window = w.tools.window(); w.fill(s) {
-			live = append(live, s)
-		}
+		w.sources[i].window = w.tools.window()
+		heads[i].source = i
 	}
-	for len(live) > 0 && w.err == nil {
-		least, same, bound := compare(live)
-		s := live[least]
-		if same > 1 {
-			e := s.window[s.at]
-			if !w.set || same%2 == 1 {
-				w.add(&e)
+	for i := len(heads) - 1; i >= 0; i-- {
+		heads = w.settle(heads, i)
+	}
+	for len(heads) > 0 && w.err == nil {
+		bound := table.KeyMax
+		if len(heads) > 1 {
+			bound = heads[1].key
+			if bound == heads[0].key {
+				heads = w.mergeEqual(heads)
+				continue
 			}
-			for i := len(live) - 1; i >= least; i-- {
-				if live[i].window[live[i].at].Key == e.Key {
-					live = w.advance(live, i)
-				}
-			}
-			continue
 		}
 		// Mostly several entries of one source follow one another.
+		s := &w.sources[heads[0].source]
 		for {
 			w.add(&s.window[s.at])
 			s.at++
-			if s.at == len(s.window) && !w.fill(s) {
-				live = append(live[:least], live[least+1:]...)
-				break
-			}
-			if len(live) > 1 && !s.window[s.at].Key.Less(bound) {
+			if s.at == len(s.window) || !s.window[s.at].Key.Less(bound) {
 				break
 			}
 		}
+		heads = w.settle(heads, 0)
 	}
 }
 
-// compare finds the newest of the sources that are at the least key, how many
-// are at that key, and the least key of the others.
-func compare(live []*source) (least, same int, bound table.Key) {
-	same, bound = 1, table.KeyMax
-	key := live[0].window[live[0].at].Key
-	for i := 1; i < len(live); i++ {
-		switch other := live[i].window[live[i].at].Key; {
-		case other == key:
-			same++
-		case other.Less(key):
-			least, same, bound, key = i, 1, key, other
-		case other.Less(bound):
-			bound = other
-		}
+// mergeEqual passes on what is left of the entries of a key that several sources
+// have.
+func (w *work) mergeEqual(heads []head) []head {
+	newest := &w.sources[heads[0].source]
+	e := newest.window[newest.at]
+	same := 1
+	for same < len(heads) && heads[same].key == e.Key {
+		same++
 	}
-	return least, same, bound
+	if !w.set || same%2 == 1 {
+		w.add(&e)
+	}
+	for i := same - 1; i >= 0; i-- {
+		w.sources[heads[i].source].at++
+		heads = w.settle(heads, i)
+	}
+	return heads
 }
 
-// advance moves one source to its next entry, and takes it away after its last.
-func (w *work) advance(live []*source, i int) []*source {
-	s := live[i]
-	s.at++
-	if s.at < len(s.window) || w.fill(s) {
-		return live
+// settle puts head i, whose source has moved on, in its place among those behind
+// it, or takes it away if the source is at its end. It counts the smaller ones
+// without a branch: which way that would go no processor can guess.
+func (w *work) settle(heads []head, i int) []head {
+	h := head{source: heads[i].source}
+	s := &w.sources[h.source]
+	if s.at == len(s.window) && !w.fill(s) {
+		return append(heads[:i], heads[i+1:]...)
 	}
-	return append(live[:i], live[i+1:]...)
+	h.key = s.window[s.at].Key
+	others := heads[i+1:]
+	smaller := 0
+	for k := range others {
+		key := &others[k].key
+		_, borrow := bits.Sub64(key[2], h.key[2], 0)
+		_, borrow = bits.Sub64(key[1], h.key[1], borrow)
+		_, borrow = bits.Sub64(key[0], h.key[0], borrow)
+		smaller += int(borrow)
+	}
+	for smaller < len(others) && others[smaller].key == h.key && others[smaller].source < h.source {
+		smaller++
+	}
+	copy(heads[i:], others[:smaller])
+	heads[i+smaller] = h
+	return heads
 }
 
 // fill decodes the next page that has entries to merge. It reports false at the

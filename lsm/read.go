@@ -31,7 +31,8 @@ func (t *Tree) openRoot(s *sortedTable, payload []byte) (*table.Index, error) {
 		return nil, fmt.Errorf("%v: %w", s.root.Address, err)
 	}
 	if x.Words != t.config.Words || x.First() != s.first || x.Last != s.last ||
-		x.Entries != s.entries || x.Tombstones != s.tombstones {
+		x.Entries != s.entries || x.Tombstones != s.tombstones ||
+		x.Low != s.low || x.High != s.high || len(x.Blocks)+1 != s.blocks {
 		return nil, fmt.Errorf("%v is the root of another table than the manifest says", s.root.Address)
 	}
 	for i := range x.Pages {

@@ -12,17 +12,12 @@ type Range struct {
 // tables is ever waited for. Changes of the tree while the scan goes on make no
 // difference.
 func (t *Tree) Scan(r Range, limit int, dst []Entry, done func(entries []Entry, err error)) {
-	start, end := r.Min, r.Max
-	if r.Descending {
-		start, end = end, start
-	}
-	s := &scan{cursor: t.newCursor(start, r.Descending), end: end, limit: limit, entries: dst, done: done}
+	s := &scan{cursor: t.newCursor(r), limit: limit, entries: dst, done: done}
 	s.run()
 }
 
 type scan struct {
 	cursor  *cursor
-	end     Key
 	limit   int
 	entries []Entry
 	done    func([]Entry, error)
@@ -39,7 +34,7 @@ func (s *scan) run() {
 			break
 		}
 		e, ok := c.entry()
-		if !ok || c.before(s.end, e.Key) {
+		if !ok {
 			break
 		}
 		c.next(e.Key)

@@ -8,13 +8,10 @@ import (
 
 // stored returns how many entries are in tables.
 func (w *world) stored() (entries int) {
-	for n := 0; ; n++ {
-		r, ok := w.tree.version.at(n)
-		if !ok {
-			return entries
-		}
+	for _, r := range w.tree.version.order {
 		entries += r.entries()
 	}
+	return entries
 }
 
 // What is removed goes away, and gives its blocks back: a queue of 500 entries
@@ -29,11 +26,11 @@ func TestRemovedEntriesTakeNoSpace(t *testing.T) {
 		entries, blocks := 0, 0
 		for n := range 40_000 {
 			key := Key{uint64(n)<<8 | rng.Uint64N(256)}
-			w.tree.Put(key, 5)
+			w.put(key, 5)
 			queue = append(queue, key)
 			if len(queue) > 500 {
 				i := rng.IntN(len(queue))
-				w.tree.Remove(queue[i])
+				w.remove(queue[i])
 				queue = slices.Delete(queue, i, i+1)
 			}
 			if n%8 == 7 {
@@ -68,9 +65,9 @@ func TestEmptyAgain(t *testing.T) {
 		for round := range uint64(40) {
 			for i := range uint64(400) {
 				if key := (Key{i * 7 % 400}); round%2 == 0 {
-					w.tree.Put(key, i)
+					w.put(key, i)
 				} else {
-					w.tree.Remove(key)
+					w.remove(key)
 				}
 				if i%16 == 15 {
 					if err := w.beat(); err != nil {
@@ -143,9 +140,9 @@ func TestRemovalsOfAbsentKeys(t *testing.T) {
 	w := newWorld(t, 3, config)
 	for n := range uint64(20_000) {
 		if n < 500 {
-			w.tree.Put(Key{n}, 1)
+			w.put(Key{n}, 1)
 		} else {
-			w.tree.Remove(Key{n})
+			w.remove(Key{n})
 		}
 		if n%16 == 15 {
 			if err := w.beat(); err != nil {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-
-	"github.com/ledgerd/ledgerd/internal/block"
 )
 
 // workload makes the operations of a test: what keys, and how often which.
@@ -17,19 +15,37 @@ type workload struct {
 	key     func(rng *rand.Rand, n int) Key
 	removes int // of 16 operations
 	n       int
+	calm    int // 0 if entries come fast, up to 2 if hardly any do
 	twin    twin
 }
 
-// op puts and removes some entries and ends with a beat.
+// op puts and removes some entries and ends with a beat. If marks have a span,
+// there are times of few entries and many rows without.
 func (l *workload) op(t *testing.T, w *world) {
-	for range l.rng.IntN(l.config.BeatEntries + 1) {
+	n := l.config.BeatEntries
+	if l.config.MarkSpan > 0 {
+		if l.rng.IntN(50) == 0 {
+			l.calm = l.rng.IntN(3)
+		}
+		n >>= 3 * l.calm
+		w.idle(l.calm * l.rng.IntN(l.config.BeatEntries))
+	}
+	l.fill(w, l.rng.IntN(n+1))
+	if err := w.beat(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill puts and removes some entries, at most n.
+func (l *workload) fill(w *world, n int) {
+	for range n {
 		l.n++
 		key := l.key(l.rng, l.n)
 		if l.rng.IntN(16) < l.removes && len(l.twin) > 0 {
 			if l.config.Set || l.rng.IntN(2) == 0 {
 				key = l.twin[l.rng.IntN(len(l.twin))].Key
 			}
-			w.tree.Remove(key)
+			w.remove(key)
 			l.twin.remove(key)
 			continue
 		}
@@ -39,11 +55,8 @@ func (l *workload) op(t *testing.T, w *world) {
 				continue
 			}
 		}
-		w.tree.Put(key, value)
+		w.put(key, value)
 		l.twin.put(key, value)
-	}
-	if err := w.beat(); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -71,6 +84,11 @@ func (l *workload) check(t *testing.T, w *world) {
 	r := Range{Min: l.key(l.rng, l.rng.IntN(l.n+1)), Max: l.key(l.rng, l.rng.IntN(l.n+1)), Descending: l.rng.IntN(2) == 0}
 	if r.Max.Less(r.Min) && l.rng.IntN(4) > 0 {
 		r.Min, r.Max = r.Max, r.Min
+	}
+	if last := l.config.Words - 1; l.rng.IntN(2) == 0 { // one prefix
+		r.Max = r.Min
+		r.Min[last] = l.rng.Uint64N(r.Max[last] + 1)
+		r.Max[last] += l.rng.Uint64N(uint64(l.n) + 1)
 	}
 	limit := 1 + l.rng.IntN(200)
 	if l.rng.IntN(20) == 0 {
@@ -109,6 +127,14 @@ var workloads = []struct {
 	{"three words", func(c *Config) { c.Words = 3 }, func(rng *rand.Rand, n int) Key {
 		return Key{rng.Uint64N(3), rng.Uint64N(3), uint64(n)}
 	}, 1},
+	{"tiered", func(c *Config) { c.Tiered = true }, slotted, 0},
+	{"tiered, many prefixes", func(c *Config) { c.Tiered = true }, func(rng *rand.Rand, n int) Key {
+		return Key{rng.Uint64N(1000), uint64(n)}
+	}, 0},
+	{"tiered, three words", func(c *Config) { c.Tiered, c.Words = true, 3 }, func(rng *rand.Rand, n int) Key {
+		return Key{rng.Uint64N(3), rng.Uint64N(3), uint64(n)}
+	}, 0},
+	{"tiered, one prefix", func(c *Config) { c.Tiered = true }, func(_ *rand.Rand, n int) Key { return Key{7, uint64(n)} }, 0},
 }
 
 // seeds returns how many seeds to try: n, or LSM_SEEDS.
@@ -130,11 +156,14 @@ func TestAgainstTwin(t *testing.T) {
 				if seed%3 > 0 { // deeper trees
 					config.MemtableEntries, config.BeatEntries = 16<<(seed%3), 4<<(seed%3)
 				}
+				if seed%2 == 0 {
+					config.MarkSpan = uint64(2 * config.MemtableEntries)
+				}
 				load.config(&config)
 				rng := rand.New(rand.NewPCG(seed, 1))
 				l := &workload{rng: rng, config: config, key: load.key, removes: load.removes}
 				w := newWorld(t, seed, config)
-				saved, savedN := twin(nil), 0
+				saved := *l
 				for range 250 + rng.IntN(300) + int(seed%3)*400 {
 					l.op(t, w)
 					if rng.IntN(8) == 0 {
@@ -145,10 +174,11 @@ func TestAgainstTwin(t *testing.T) {
 						if err := w.checkpoint(); err != nil {
 							t.Fatal(err)
 						}
-						saved, savedN = slices.Clone(l.twin), l.n
+						saved = *l
+						saved.twin = slices.Clone(l.twin)
 					case 2, 3:
 						if rng.IntN(2) == 0 { // on the way to a checkpoint that will not be
-							w.tree.Checkpoint(func(block.Ref, error) {})
+							w.tree.Checkpoint(func(error) {})
 							for range rng.IntN(30) {
 								w.step()
 							}
@@ -156,7 +186,8 @@ func TestAgainstTwin(t *testing.T) {
 						if err := w.reopen(); err != nil {
 							t.Fatal(err)
 						}
-						l.twin, l.n = slices.Clone(saved), savedN
+						*l = saved
+						l.twin = slices.Clone(saved.twin)
 						l.check(t, w)
 					}
 				}

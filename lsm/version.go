@@ -1,6 +1,7 @@
 package lsm
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/ledgerd/ledgerd/internal/block"
@@ -13,10 +14,11 @@ const (
 	// levelsMax bounds the levels, level 0 included: the last one has room
 	// for 2^21 memtables.
 	levelsMax = 8
-	// runsMerge is how many runs level 0 has when they are merged down.
+	// runsMerge is how many runs level 0 of a leveled tree has when they are
+	// merged down.
 	runsMerge = 4
-	// runsMax is how many it has at most: see pace.go.
-	runsMax = 16
+	// runsMax is how many runs a level has at most: see pace.go.
+	runsMax = 20
 )
 
 // sortedTable is a table of the tree. It is never changed, except for what is
@@ -25,8 +27,10 @@ const (
 type sortedTable struct {
 	root        block.Ref // zero until it is written
 	first, last Key
+	low, high   uint64 // least and greatest last word of a key
 	entries     int
 	tombstones  int
+	blocks      int
 	index       *table.Index  // nil until it is read
 	image       *table.Image  // nil once it is written
 	waiting     []func(error) // for the index
@@ -53,6 +57,11 @@ func (r run) search(key Key) int {
 	return sort.Search(len(r), func(i int) bool { return !r[i].last.Less(key) })
 }
 
+// searchFrom returns the number of the first part that begins behind key.
+func (r run) searchFrom(key Key) int {
+	return sort.Search(len(r), func(i int) bool { return key.Less(r[i].from) })
+}
+
 // overlaps reports whether a part of r may have keys in first .. last.
 func (r run) overlaps(first, last Key) bool {
 	i := r.search(first)
@@ -70,34 +79,69 @@ func (r run) entries() int {
 // version is all tables of a tree at one time. It is replaced, never changed,
 // so that a read may go on with the one it began with.
 type version struct {
-	runs   []run          // level 0, the newest first
-	levels [levelsMax]run // from 1 on
+	// levels has the runs of each level, the newest first. Of a leveled tree
+	// the levels from 1 on have one run at most.
+	levels [levelsMax][]run
+	order  []run // those of levels that are not empty, the newest first
 }
 
-// at returns the n-th run, from the newest to the oldest: the runs of level 0,
-// then the levels.
-func (v *version) at(n int) (r run, ok bool) {
-	if n < len(v.runs) {
-		return v.runs[n], true
+// adoptVersion makes v the version of the tree, its runs put in order.
+func (t *Tree) adoptVersion(v version) {
+	v.order = nil
+	for _, runs := range v.levels {
+		for _, r := range runs {
+			if len(r) > 0 {
+				v.order = append(v.order, r)
+			}
+		}
 	}
-	level := n - len(v.runs) + 1
-	if level >= levelsMax {
-		return nil, false
+	t.version = &v
+}
+
+// level returns the one run of a level of a leveled tree, from 1 on.
+func (v *version) level(n int) run {
+	if len(v.levels[n]) == 0 {
+		return nil
 	}
-	return v.levels[level], true
+	return v.levels[n][0]
+}
+
+// setLevel replaces the one run of a level.
+func (v *version) setLevel(n int, r run) {
+	v.levels[n] = nil
+	if len(r) > 0 {
+		v.levels[n] = []run{r}
+	}
+}
+
+// extend adds parts to the newest run of a level.
+func (v *version) extend(level int, parts run) {
+	runs := slices.Clone(v.levels[level])
+	runs[0] = append(slices.Clip(runs[0]), parts...)
+	v.levels[level] = runs
 }
 
 // deeper reports whether a level below has keys in first .. last.
 func (v *version) deeper(level int, first, last Key) bool {
-	for i := level + 1; i < levelsMax; i++ {
-		if v.levels[i].overlaps(first, last) {
-			return true
+	for _, runs := range v.levels[level+1:] {
+		for _, r := range runs {
+			if r.overlaps(first, last) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// levelsInUse returns the number of the deepest level that has a table, at
+// entries returns how many entries a level has.
+func (v *version) entries(level int) (entries int) {
+	for _, r := range v.levels[level] {
+		entries += r.entries()
+	}
+	return entries
+}
+
+// levelsInUse returns the number of the deepest level that has a run, at
 // least 1.
 func (v *version) levelsInUse() int {
 	for i := levelsMax - 1; i > 1; i-- {

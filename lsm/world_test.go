@@ -30,7 +30,11 @@ type world struct {
 	workers []hired
 	lazy    bool // whether workers go on only when somebody waits for them
 
-	root  block.Ref // of the tree, in the last checkpoint
+	// The owner's log: all that was put and removed, and rows of no entry, of
+	// which the last checkpoint has the first saved. A mark is a place in it.
+	log   []Entry
+	saved int
+	root  []byte // state of the tree in the last checkpoint
 	state grid.State
 }
 
@@ -87,10 +91,33 @@ func (w *world) wait(done *bool) {
 	}
 }
 
+func (w *world) put(key Key, value uint64) {
+	w.log = append(w.log, Entry{Key: key, Value: value})
+	w.tree.Put(key, value)
+}
+
+func (w *world) remove(key Key) {
+	w.log = append(w.log, Entry{Key: key, Value: Absent})
+	w.tree.Remove(key)
+}
+
+// noEntry is the value of a row of the log from which no entry follows.
+const noEntry = Absent - 1
+
+// idle adds rows of which the tree has nothing.
+func (w *world) idle(rows int) {
+	for range rows {
+		w.log = append(w.log, Entry{Value: noEntry})
+	}
+}
+
 func (w *world) beat() error {
 	done, err := false, error(nil)
-	w.tree.Beat(func(e error) { done, err = true, e })
+	w.tree.Beat(uint64(len(w.log)), func(e error) { done, err = true, e })
 	w.wait(&done)
+	if span := w.config.MarkSpan; span > 0 && uint64(len(w.log))-w.tree.Mark() > span {
+		w.t.Fatalf("mark %d of %d rows, with a span of %d", w.tree.Mark(), len(w.log), span)
+	}
 	for !w.lazy && w.rng.IntN(3) > 0 && w.step() {
 	}
 	return err
@@ -98,12 +125,13 @@ func (w *world) beat() error {
 
 // checkpoint makes one durable.
 func (w *world) checkpoint() error {
-	done, root, err := false, block.Ref{}, error(nil)
-	w.tree.Checkpoint(func(r block.Ref, e error) { done, root, err = true, r, e })
+	done, err := false, error(nil)
+	w.tree.Checkpoint(func(e error) { done, err = true, e })
 	w.wait(&done)
 	if err != nil {
 		return err
 	}
+	root := w.tree.AppendState(nil)
 	var state grid.State
 	done = false
 	w.grid.Checkpoint(func(s grid.State) { done, state = true, s })
@@ -112,7 +140,7 @@ func (w *world) checkpoint() error {
 	sync := blockio.Request{Kind: blockio.Sync, Done: func(*blockio.Request) { done = true }}
 	w.disk.Submit(&sync)
 	w.wait(&done)
-	w.root, w.state = root, state
+	w.root, w.state, w.saved = root, state, len(w.log)
 	w.grid.CheckpointDurable()
 	return nil
 }
@@ -121,16 +149,34 @@ func (w *world) checkpoint() error {
 func (w *world) reopen() error {
 	w.disk = w.disk.PowerCut()
 	w.build()
+	return w.open()
+}
+
+// open opens the last checkpoint in a new world.
+func (w *world) open() error {
 	done, err := false, error(nil)
 	w.grid.Open(w.state, func(e error) { done, err = true, e })
 	w.wait(&done)
 	if err != nil {
-		w.t.Fatal(err)
+		return fmt.Errorf("%w: %v", errFreeSet, err)
 	}
-	done = false
-	w.tree.Open(w.root, func(e error) { done, err = true, e })
-	w.wait(&done)
-	return err
+	w.log = w.log[:w.saved]
+	if w.root == nil {
+		return nil
+	}
+	if err := w.tree.Open(w.root); err != nil {
+		return err
+	}
+	for _, e := range w.log[w.tree.Mark():] {
+		switch e.Value {
+		case Absent:
+			w.tree.RefillRemove(e.Key)
+		case noEntry:
+		default:
+			w.tree.Refill(e.Key, e.Value)
+		}
+	}
+	return w.tree.Refilled()
 }
 
 func (w *world) lookup(keys []Key) ([]uint64, error) {
@@ -152,11 +198,7 @@ func (w *world) scan(r Range, limit int) (entries []Entry, err error) {
 func (w *world) verify() {
 	w.t.Helper()
 	v := w.tree.version
-	for n := 0; ; n++ {
-		r, ok := v.at(n)
-		if !ok {
-			break
-		}
+	for n, r := range v.order {
 		for i, p := range r {
 			if p.from.Less(p.first) || p.last.Less(p.from) || p.entries < 1 || p.entries > p.sortedTable.entries ||
 				i > 0 && !r[i-1].last.Less(p.from) {
@@ -164,29 +206,28 @@ func (w *world) verify() {
 			}
 		}
 	}
-	if len(v.runs) > runsMax || w.tree.sweep > len(v.runs) {
-		w.t.Fatalf("%d runs, sweep of %d", len(v.runs), w.tree.sweep)
+	for level, runs := range v.levels {
+		if len(runs) > runsMax || w.tree.sweeps[level] > len(runs) || level > 0 && len(runs) > 1 && !w.config.Tiered {
+			w.t.Fatalf("level %d: %d runs, sweep of %d", level, len(runs), w.tree.sweeps[level])
+		}
 	}
 }
 
 // blocks returns the number of the last block that the tree names.
 func (w *world) blocks() int {
-	last := w.root.Address
-	for n := 0; ; n++ {
-		r, ok := w.tree.version.at(n)
-		if !ok {
-			return int(last)
-		}
+	last := block.Address(0)
+	for _, r := range w.tree.version.order {
 		for _, p := range r {
 			last = max(last, p.root.Address)
 		}
 	}
+	return int(last)
 }
 
 // image returns every byte of the grid up to its last block.
 func (w *world) image() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%v %x", w.root, w.state)
+	fmt.Fprintf(&b, "%x %x", w.root, w.state)
 	for n := range w.blocks() {
 		b.Write(w.disk.Peek(int64(testZoneOffset+n*testBlockSize), testBlockSize))
 	}

@@ -107,8 +107,8 @@ func (r *replica) start() {
 	p.node = node.New(node.Options{
 		Storage: p, Bus: p, Peers: p, Clock: r, Pool: &p.pool, Workers: p,
 		FileSize: r.fileSize, GridCacheSize: s.options.gridCacheSize,
-		CacheAccounts: s.options.cacheAccounts, Tiny: true,
-		Identity: &vsr.Identity{Cluster: s.cluster, Replica: uint8(r.index)},
+		CacheAccounts: s.options.cacheAccounts,
+		Identity:      &vsr.Identity{Cluster: s.cluster, Replica: uint8(r.index)},
 		Watch: func(inner vsr.StateMachine) vsr.StateMachine {
 			p.machine = newCheckMachine(p, inner)
 			return p.machine

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,20 +18,23 @@ import (
 )
 
 // inspectParts are what inspect can be told to show alone.
-var inspectParts = []string{"superblock", "journal", "grid"}
+var inspectParts = []string{"superblock", "journal", "grid", "ledger"}
 
 func newInspect(c *common) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect FILE [" + strings.Join(inspectParts, "|") + "]",
 		Short: "Show what a data file holds",
 		Long: `Show what a data file holds: whose it is, its checkpoint, what its journal has
-after that, and what its blocks are used for; or one part of it.
+after that, and what its blocks are used for; or one part of it. The part 'ledger',
+which is shown only if it is named, tells what the ledger of the checkpoint has,
+and how much space each of its logs and trees takes.
 
 It works on the file alone, while no server uses it, and never writes. The headers
 of blocks are read, not their content: see 'ledgerctl inspect integrity'. Damage
 is listed, and makes the exit code 1.`,
 		Example: `  ledgerctl inspect 0_0.ledger
   ledgerctl inspect 0_0.ledger grid --json
+  ledgerctl inspect 0_0.ledger ledger
   ledgerctl inspect integrity 0_0.ledger`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -42,7 +46,11 @@ is listed, and makes the exit code 1.`,
 			if !known {
 				return command.Usagef("no part %q; there are %s", part, strings.Join(inspectParts, ", "))
 			}
-			return c.inspect(cmd, args[0], part, node.Inspect, nil)
+			run := node.Inspect
+			if part == "ledger" {
+				run = node.InspectLedger
+			}
+			return c.inspect(cmd, args[0], part, run, nil)
 		},
 	}
 	cmd.AddCommand(newInspectIntegrity(c))
@@ -57,6 +65,7 @@ func (c *common) inspect(cmd *cobra.Command, path, part string,
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	report, err := run(node.InspectOptions{
 		Storage: file.disk, FileSize: file.size, Pump: file.pump, Progress: progress,
 	})
@@ -64,6 +73,9 @@ func (c *common) inspect(cmd *cobra.Command, path, part string,
 		return fmt.Errorf("inspect %s: %w", path, err)
 	}
 	record := newInspectRecord(report, part)
+	if report.LedgerVerified {
+		record.Verified = newVerifiedRecord(report, time.Since(began))
+	}
 	if c.tabular(cmd) {
 		err = record.writeTables(cmd.OutOrStdout())
 	} else {

@@ -16,7 +16,8 @@ func newInspectIntegrity(c *common) *cobra.Command {
 		Use:   "integrity FILE",
 		Short: "Read and verify all of a data file",
 		Long: `Read every block and every journal record of a data file that is in use, verify
-them, and check that the ledger's sums are right.
+them, check that the ledger's sums are right and that its indexes lead to all of its
+rows and nowhere else, and that no block is in use for nothing.
 
 It works on the file alone, while no server uses it, and never writes. Damage is
 listed with its zone, address and offset, and makes the exit code 1.`,

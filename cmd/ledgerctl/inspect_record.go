@@ -14,9 +14,10 @@ type inspectRecord struct {
 	Superblock *superblockRecord `json:"superblock,omitempty"`
 	Journal    *journalRecord    `json:"journal,omitempty"`
 	Grid       *gridRecord       `json:"grid,omitempty"`
-	// LedgerVerified: all of the file was read, and the ledger in it is sound.
-	LedgerVerified bool           `json:"ledger_verified,omitempty"`
-	Damage         []damageRecord `json:"damage"`
+	Ledger     *ledgerRecord     `json:"ledger,omitempty"`
+	// Verified: all of the file was read, and the ledger in it is sound.
+	Verified *verifiedRecord `json:"verified,omitempty"`
+	Damage   []damageRecord  `json:"damage"`
 }
 
 type superblockRecord struct {
@@ -69,6 +70,7 @@ type journalRecord struct {
 type gridRecord struct {
 	BlockSize   int          `json:"block_size"`
 	BlocksInUse int          `json:"blocks_in_use"`
+	BlocksFree  int          `json:"blocks_free"`
 	Size        int64        `json:"size"`
 	Kinds       []kindRecord `json:"kinds"`
 }
@@ -89,7 +91,7 @@ type damageRecord struct {
 
 // newInspectRecord takes over a part of a report, or all of it for "".
 func newInspectRecord(r *node.Report, part string) *inspectRecord {
-	record := &inspectRecord{FileSize: r.FileSize, LedgerVerified: r.LedgerVerified, Damage: []damageRecord{}}
+	record := &inspectRecord{FileSize: r.FileSize, Damage: []damageRecord{}}
 	found := r.Root.Sequence != 0
 	if part == "" || part == "superblock" {
 		record.Superblock = newSuperblockRecord(r, found)
@@ -103,11 +105,15 @@ func newInspectRecord(r *node.Report, part string) *inspectRecord {
 	}
 	if r.Grid.BlockSize != 0 && (part == "" || part == "grid") {
 		record.Grid = &gridRecord{
-			BlockSize: r.Grid.BlockSize, BlocksInUse: r.Grid.BlocksInUse, Size: r.Grid.Size, Kinds: []kindRecord{},
+			BlockSize: r.Grid.BlockSize, BlocksInUse: r.Grid.BlocksInUse, BlocksFree: r.Grid.BlocksFree,
+			Size: r.Grid.Size, Kinds: []kindRecord{},
 		}
 		for _, k := range r.Grid.Kinds {
 			record.Grid.Kinds = append(record.Grid.Kinds, kindRecord{k.Number, k.Name, k.Blocks, k.PayloadBytes})
 		}
+	}
+	if r.Ledger != nil {
+		record.Ledger = newLedgerRecord(r)
 	}
 	for _, d := range r.Damage {
 		damage := damageRecord{Zone: d.Zone, Address: long(d.Address), Text: d.String()}

@@ -25,10 +25,15 @@ func (r *inspectRecord) writeTables(w io.Writer) error {
 			return err
 		}
 	}
+	if r.Ledger != nil {
+		if err := r.Ledger.writeTables(w); err != nil {
+			return err
+		}
+	}
 	if len(r.Damage) == 0 {
 		verdict := "no damage found"
-		if r.LedgerVerified {
-			verdict += ": every block and record is whole, and the sums of the ledger are right"
+		if r.Verified != nil {
+			verdict += ": every block and record is whole, and the sums of the ledger are right\n" + r.Verified.String()
 		}
 		_, err := fmt.Fprintln(w, verdict)
 		return err
@@ -110,6 +115,7 @@ func (g *gridRecord) writeTable(w io.Writer) error {
 		total += k.Payload
 	}
 	row("in use", g.BlocksInUse, fmt.Sprint(total))
+	row("free", g.BlocksFree, "")
 	row("zone", int(g.Size/int64(g.BlockSize)), "")
 	return command.WriteTable(w, []string{"grid", "blocks", "bytes", "payload"}, rows, "blocks", "bytes", "payload")
 }

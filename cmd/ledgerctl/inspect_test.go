@@ -15,7 +15,7 @@ import (
 )
 
 // startLedger serves a small data file with two accounts until stop is called.
-func startLedger(t *testing.T) (path string, stop func()) {
+func startLedger(t *testing.T) (path, address string, stop func()) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "test.ledger")
 	if err := server.Format(path, server.FormatConfig{ReplicaCount: 1, Development: true}); err != nil {
@@ -36,7 +36,7 @@ func startLedger(t *testing.T) (path string, stop func()) {
 	if got := ledgerctl(t, accounts, "accounts", "create", "--addresses="+replica.Addr().String()); got.code != 0 {
 		t.Fatalf("%+v", got)
 	}
-	return path, stop
+	return path, replica.Addr().String(), stop
 }
 
 // inspectJSON runs an inspection that is expected to end with code.
@@ -53,7 +53,7 @@ func inspectJSON(t *testing.T, code int, args ...string) (record inspectRecord, 
 }
 
 func TestInspect(t *testing.T) {
-	path, stop := startLedger(t)
+	path, _, stop := startLedger(t)
 	stop()
 	before, err := os.ReadFile(path)
 	if err != nil {
@@ -61,7 +61,7 @@ func TestInspect(t *testing.T) {
 	}
 	record, stderr := inspectJSON(t, 0, path)
 	s, j := record.Superblock, record.Journal
-	if stderr != "" || record.FileSize != int64(len(before)) || record.LedgerVerified || len(record.Damage) != 0 {
+	if stderr != "" || record.FileSize != int64(len(before)) || record.Verified != nil || record.Ledger != nil || len(record.Damage) != 0 {
 		t.Errorf("%+v, %q", record, stderr)
 	}
 	if len(s.Copies) != 4 || s.Copies[3].State != "current" || s.Root.ReplicaCount != 1 || !s.Root.Development || s.Root.View != 1 {
@@ -77,7 +77,8 @@ func TestInspect(t *testing.T) {
 
 	for _, part := range inspectParts {
 		record, _ := inspectJSON(t, 0, path, part)
-		shown := map[string]bool{"superblock": record.Superblock != nil, "journal": record.Journal != nil, "grid": record.Grid != nil}
+		shown := map[string]bool{"superblock": record.Superblock != nil, "journal": record.Journal != nil,
+			"grid": record.Grid != nil, "ledger": record.Ledger != nil}
 		for name, is := range shown {
 			if is != (name == part) {
 				t.Errorf("%s: %s is shown: %v", part, name, is)
@@ -90,7 +91,7 @@ func TestInspect(t *testing.T) {
 }
 
 func TestInspectTables(t *testing.T) {
-	path, stop := startLedger(t)
+	path, _, stop := startLedger(t)
 	stop()
 	got := ledgerctl(t, "", "inspect", path, "--table")
 	for _, text := range []string{
@@ -104,7 +105,7 @@ func TestInspectTables(t *testing.T) {
 }
 
 func TestInspectRefuses(t *testing.T) {
-	path, stop := startLedger(t)
+	path, _, stop := startLedger(t)
 	defer stop()
 	folder := t.TempDir()
 	zeros := filepath.Join(folder, "zeros")
@@ -126,15 +127,15 @@ func TestInspectRefuses(t *testing.T) {
 		}
 	}
 	got := ledgerctl(t, "", "inspect", path, "soul")
-	if got.code != command.ExitUsage || !strings.Contains(got.stderr, `no part "soul"; there are superblock, journal, grid`) {
+	if got.code != command.ExitUsage || !strings.Contains(got.stderr, `no part "soul"; there are superblock, journal, grid, ledger`) {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestInspectIntegrity(t *testing.T) {
-	path, stop := startLedger(t)
+	path, _, stop := startLedger(t)
 	stop()
-	if record, stderr := inspectJSON(t, 0, "integrity", path); !record.LedgerVerified || stderr != "" || len(record.Damage) != 0 {
+	if record, stderr := inspectJSON(t, 0, "integrity", path); record.Verified == nil || stderr != "" || len(record.Damage) != 0 {
 		t.Errorf("%+v, %q", record, stderr)
 	}
 	got := ledgerctl(t, "", "inspect", "integrity", path, "--table")
@@ -146,7 +147,7 @@ func TestInspectIntegrity(t *testing.T) {
 	const recordsOffset = 256<<10 + 1024*256
 	corrupt(t, path, recordsOffset+300)
 	record, stderr := inspectJSON(t, command.ExitFailure, "integrity", path)
-	if len(record.Damage) != 1 || record.LedgerVerified || record.Journal.DamagedOp != 1 {
+	if len(record.Damage) != 1 || record.Verified != nil || record.Journal.DamagedOp != 1 {
 		t.Fatalf("%+v", record)
 	}
 	d := record.Damage[0]

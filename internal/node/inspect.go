@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/internal/buffer"
 	"github.com/ledgerd/ledgerd/ledger/forest"
 	"github.com/ledgerd/ledgerd/vsr"
@@ -21,6 +20,9 @@ const (
 	// inspectCacheSize is what parts of blocks that were read may take, in
 	// bytes: rows are looked up in no order.
 	inspectCacheSize = 64 << 20
+	// verifyReads is how many times as much as there is the verification of a
+	// ledger reads, by a guess for Progress.
+	verifyReads = 4
 )
 
 // InspectOptions say what to inspect. All but Progress must be set.
@@ -49,32 +51,35 @@ func Inspect(options InspectOptions) (*Report, error) {
 	return &i.report, i.run(grid.HeadersOnly)
 }
 
-// Verify is Inspect, but reads all of every block in use. If there is no damage
-// it opens the ledger that is in them, and checks its sums: that takes the memory
-// of an open ledger.
-func Verify(options InspectOptions) (*Report, error) {
+// InspectLedger is Inspect, and if there is no damage it opens the ledger and
+// counts what is in it.
+func InspectLedger(options InspectOptions) (*Report, error) {
 	i := newInspection(options)
-	err := i.run(grid.Whole)
-	if err == nil && len(i.report.Damage) == 0 {
-		err = i.verifyLedger()
-		i.progress(i.total - i.done)
-	}
-	return &i.report, err
+	return &i.report, i.runLedger(grid.HeadersOnly, (*inspection).openLedger)
 }
 
-// inspection is an Inspect or a Verify on its way.
+// Verify is InspectLedger, but reads all of every block in use, and checks the
+// sums of the ledger and that all that is said in two places is the same.
+func Verify(options InspectOptions) (*Report, error) {
+	i := newInspection(options)
+	return &i.report, i.runLedger(grid.Whole, (*inspection).openLedger, (*inspection).countBlocks, (*inspection).verifyLedger)
+}
+
+// inspection is one of these on its way.
 type inspection struct {
 	options InspectOptions
 	storage *readOnly
 	workers queue
 	report  Report
 	grid    *grid.Grid
+	ledger  *forest.Forest
+	broken  func(error) // told why the ledger cannot go on
 	// done and total are what Progress is told.
 	done, total int64
 }
 
 func newInspection(options InspectOptions) *inspection {
-	return &inspection{options: options, storage: &readOnly{storage: options.Storage}}
+	return &inspection{options: options, storage: &readOnly{storage: options.Storage, written: make(map[int64][]byte)}}
 }
 
 // run inspects the zones one after the other, as far as the one before leads.
@@ -93,6 +98,24 @@ func (i *inspection) run(scope grid.Scope) error {
 		return err
 	}
 	return i.tour(scope)
+}
+
+// runLedger runs, and then takes further steps until there is damage.
+func (i *inspection) runLedger(scope grid.Scope, steps ...func(*inspection) error) error {
+	defer func() { i.report.BytesRead = i.storage.bytesRead }()
+	if err := i.run(scope); err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if len(i.report.Damage) > 0 {
+			return nil
+		}
+		if err := step(i); err != nil {
+			return err
+		}
+	}
+	i.progress(i.total - i.done)
+	return nil
 }
 
 // await calls start and lets the storage work until done was called.
@@ -224,8 +247,9 @@ func (i *inspection) sessions() error {
 func (i *inspection) tour(scope grid.Scope) error {
 	report, blockSize := &i.report.Grid, int64(i.report.Root.Layout.BlockSize)
 	report.BlockSize, report.BlocksInUse = int(blockSize), i.grid.BlocksAcquired()
-	// verifyLedger reads most of them again.
-	i.total = i.done + 2*blockSize*int64(report.BlocksInUse)
+	room := i.report.FileSize - i.report.Root.Layout.GridOffset()
+	report.BlocksFree = max(0, int(room/blockSize)-report.BlocksInUse)
+	i.total = i.done + (1+verifyReads)*blockSize*int64(report.BlocksInUse)
 	var kinds [256]Kind
 	tour := i.grid.NewScrubber(scope, inspectDepth, func(info grid.BlockInfo, err error) {
 		i.progress(blockSize)
@@ -254,87 +278,55 @@ func (i *inspection) tour(scope grid.Scope) error {
 	return nil
 }
 
-// verifyLedger opens the ledger of the checkpoint, which reads its blocks by
-// their references, so that an older block in the place of a newer one is seen;
-// and checks what must hold for any ledger.
-func (i *inspection) verifyLedger() error {
+// openLedger opens the ledger of the checkpoint, which reads its blocks by their
+// references, so that an older block in the place of a newer one is seen.
+func (i *inspection) openLedger() error {
 	checkpoint := &i.report.Root.Checkpoint
-	var damage error
-	end := func() {}
-	ledger := forest.New(i.grid, &i.workers, forest.Options{Fault: func(err error) { damage = err; end() }})
+	i.ledger = forest.New(i.grid, &i.workers, forest.Options{
+		CacheAccounts: 1, Fault: func(err error) { i.broken(err) },
+	})
 	i.storage.reads = func(bytes int) { i.progress(min(int64(bytes), i.total-i.done)) }
-	open := func(done func(error)) { ledger.Open(checkpoint.Root[:checkpoint.RootSize], done) }
-	for _, check := range []func(done func(error)){open, ledger.Verify} {
-		if damage != nil {
-			break
-		}
-		if err := i.await(func(done func()) {
-			end = done
-			check(func(err error) { damage = err; done() })
-		}); err != nil {
-			return err
+	opened, err := i.awaitLedger(func(done func(error)) {
+		i.ledger.Open(checkpoint.Root[:checkpoint.RootSize], done)
+	})
+	if opened {
+		stats := i.ledger.Stats()
+		i.report.Ledger = &stats
+	}
+	return err
+}
+
+// countBlocks demands that all blocks in use of a kind of the ledger's are those
+// that the ledger names.
+func (i *inspection) countBlocks() error {
+	inUse := make(map[uint8]int)
+	for _, kind := range i.report.Grid.Kinds {
+		inUse[kind.Number] = kind.Blocks
+	}
+	for _, s := range i.report.Ledger.Structures {
+		if n := inUse[s.Kind]; n != s.Blocks {
+			i.report.damaged(ZoneLedger, fmt.Errorf("%d blocks are in use for %s, which has %d", n, s.Name, s.Blocks))
 		}
 	}
-	if damage != nil {
-		i.report.damaged(ZoneLedger, damage)
-	}
-	i.report.LedgerVerified = damage == nil
 	return nil
 }
 
-// queue is forest.Workers for who has nothing else to do: a job runs when step is
-// called.
-type queue struct{ waiting []func() }
-
-// Go implements forest.Workers.
-func (q *queue) Go(job, done func()) {
-	q.waiting = append(q.waiting, func() { job(); done() })
+// verifyLedger checks what must hold for any ledger.
+func (i *inspection) verifyLedger() (err error) {
+	i.report.LedgerVerified, err = i.awaitLedger(i.ledger.Verify)
+	return err
 }
 
-// step does the first job that waits, and reports whether there was one.
-func (q *queue) step() bool {
-	if len(q.waiting) == 0 {
-		return false
+// awaitLedger is await for a check of the ledger, of which it notes what is
+// damaged. It reports false if something is.
+func (i *inspection) awaitLedger(check func(done func(error))) (sound bool, err error) {
+	var damage error
+	err = i.await(func(done func()) {
+		i.broken = func(err error) { damage = err; done() }
+		check(i.broken)
+	})
+	if damage != nil {
+		i.report.damaged(ZoneLedger, damage)
 	}
-	next := q.waiting[0]
-	q.waiting = q.waiting[1:]
-	next()
-	return true
-}
-
-// readOnly passes reads on to a storage, and completes everything else without
-// doing it.
-type readOnly struct {
-	storage vsr.Storage
-	reads   func(bytes int) // told of each, unless nil
-	writes  int             // how many there were
-	waiting []*blockio.Request
-}
-
-// Submit implements vsr.Storage.
-func (s *readOnly) Submit(r *blockio.Request) {
-	if r.Kind == blockio.Read {
-		if s.reads != nil {
-			s.reads(len(r.Buf))
-		}
-		s.storage.Submit(r)
-		return
-	}
-	if r.Kind == blockio.Write {
-		s.writes++
-	}
-	s.waiting = append(s.waiting, r)
-}
-
-// step completes one request that was not passed on, and reports whether there
-// was one.
-func (s *readOnly) step() bool {
-	if len(s.waiting) == 0 {
-		return false
-	}
-	r := s.waiting[0]
-	s.waiting = s.waiting[1:]
-	r.Err = nil
-	r.Done(r)
-	return true
+	return err == nil && damage == nil, err
 }

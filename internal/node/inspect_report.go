@@ -24,9 +24,13 @@ type Report struct {
 	Sessions     []vsr.SessionInfo // of the checkpoint
 	Journal      JournalReport
 	Grid         GridReport
+	// Ledger is what the ledger of the checkpoint has. Inspect does not look.
+	Ledger *forest.Stats
 	// LedgerVerified: the ledger of the checkpoint opens, and what must hold for
 	// any ledger holds for it. Only Verify looks.
 	LedgerVerified bool
+	// BytesRead is how much of the file was read, some of it more than once.
+	BytesRead int64
 	// Damage is what cannot be read as it was written, in the order in which
 	// it was found. A file without damage opens.
 	Damage []Damage
@@ -51,6 +55,7 @@ type JournalReport struct {
 type GridReport struct {
 	BlockSize   int // in bytes
 	BlocksInUse int
+	BlocksFree  int    // that the file has room for
 	Size        int64  // of the zone up to the last block in use, in bytes
 	Kinds       []Kind // ascending by number; damaged blocks are in none
 }

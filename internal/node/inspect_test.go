@@ -26,6 +26,7 @@ type dataFile struct {
 	disk    *faultdisk.Disk
 	layout  vsr.Layout
 	replica *vsr.Replica
+	workers queue
 	pool    buffer.Pool
 	now     uint64
 	session uint64
@@ -52,7 +53,7 @@ func newDataFile(t *testing.T) *dataFile {
 // transfers each between them.
 func newLedger(t *testing.T, count int) *dataFile {
 	f := newDataFile(t)
-	f.replica = New(Options{Storage: f.disk, Bus: f, Clock: f, Pool: &f.pool, FileSize: f.layout.GridOffset()})
+	f.replica = New(Options{Storage: f.disk, Bus: f, Clock: f, Pool: &f.pool, Workers: &f.workers, FileSize: f.layout.GridOffset()})
 	f.replica.Open(func(err error) {
 		if err != nil {
 			t.Fatal(err)
@@ -65,16 +66,22 @@ func newLedger(t *testing.T, count int) *dataFile {
 	body = (&ledger.Account{ID: u128.From64(2), Ledger: 1, Code: 1}).Append(body)
 	f.request(wire.Operation(ledger.OperationCreateAccounts), multibatch.AppendTrailer(body, ledger.AccountSize, []uint16{2}))
 	for n := range count {
-		body = body[:0]
-		for i := range 20 {
-			body = (&ledger.Transfer{
-				ID: u128.From64(uint64(1 + 20*n + i)), DebitAccountID: u128.From64(1), CreditAccountID: u128.From64(2),
-				Amount: u128.From64(1), Ledger: 1, Code: 1,
-			}).Append(body)
-		}
-		f.request(wire.Operation(ledger.OperationCreateTransfers), multibatch.AppendTrailer(body, ledger.TransferSize, []uint16{20}))
+		f.transfers(1 + 20*n)
 	}
 	return f
+}
+
+// transfers requests 20 transfers, with ids from first on.
+func (f *dataFile) transfers(first int) {
+	f.t.Helper()
+	var body []byte
+	for i := range 20 {
+		body = (&ledger.Transfer{
+			ID: u128.From64(uint64(first + i)), DebitAccountID: u128.From64(1), CreditAccountID: u128.From64(2),
+			Amount: u128.From64(1), Ledger: 1, Code: 1,
+		}).Append(body)
+	}
+	f.request(wire.Operation(ledger.OperationCreateTransfers), multibatch.AppendTrailer(body, ledger.TransferSize, []uint16{20}))
 }
 
 // request sends a request and waits for its reply.
@@ -98,7 +105,7 @@ func (f *dataFile) request(operation wire.Operation, body []byte) {
 }
 
 func (f *dataFile) settle() {
-	for f.replica.Step() || f.disk.Step() {
+	for f.replica.Step() || f.workers.step() || f.disk.Step() {
 	}
 	if err := f.replica.Err(); err != nil {
 		f.t.Fatal(err)
@@ -174,32 +181,13 @@ func TestInspectLedger(t *testing.T) {
 			blocks += kind.Blocks
 			bytes += kind.PayloadBytes
 		}
-		if got := strings.Join(names, ", "); got != "free set, sessions, accounts, transfers, manifest" {
+		if got := strings.Join(names, ", "); got != "free set, sessions, accounts, events, manifest, newest rows of accounts, "+
+			"tree of transfer ids, tree of transfers by account, tree of transfers by ledger, tree of transfers by code" {
 			t.Errorf("kinds of blocks: %s", got)
 		}
 		if blocks != r.Grid.BlocksInUse || bytes < 30_000 || r.Grid.Size < int64(blocks)*8192 {
 			t.Errorf("grid %+v", r.Grid)
 		}
-	}
-}
-
-func TestVerifyProgress(t *testing.T) {
-	f := newLedger(t, 60)
-	options := f.options()
-	lastDone, lastTotal, calls := int64(0), int64(0), 0
-	options.Progress = func(done, total int64) {
-		if done < lastDone || calls > 0 && total != lastTotal || done > total {
-			t.Errorf("%d of %d after %d of %d", done, total, lastDone, lastTotal)
-		}
-		lastDone, lastTotal = done, total
-		calls++
-	}
-	r, err := Verify(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if least := int64(r.Grid.BlocksInUse) * 8192; lastDone != lastTotal || lastTotal < least || calls < r.Grid.BlocksInUse {
-		t.Errorf("%d calls, the last with %d of %d, for %d bytes of blocks", calls, lastDone, lastTotal, least)
 	}
 }
 
@@ -211,7 +199,7 @@ func TestInspectFindsDamage(t *testing.T) {
 	gridAt := func(a block.Address) int64 { return layout.GridOffset() + int64(a-1)*8192 }
 	recordAt := layout.JournalRecordsOffset() + int64(checkpoint.JournalOffset%layout.JournalRingSize)
 	freeSet := block.RefFrom(checkpoint.Grid[:]).Address
-	transfers := f.blockOfKind(17)
+	transfers, table := f.blockOfKind(17), f.blockOfKind(32)
 	for _, test := range []struct {
 		name     string
 		offset   int64 // where a bit rots
@@ -233,6 +221,8 @@ func TestInspectFindsDamage(t *testing.T) {
 			complain: fmt.Sprintf("grid: %v at offset %d: ", transfers, gridAt(transfers))},
 		{name: "payload of a block", offset: gridAt(transfers) + 4000, zone: ZoneGrid, address: transfers, at: gridAt(transfers),
 			unseen: true, complain: fmt.Sprintf("grid: %v at offset %d: ", transfers, gridAt(transfers))},
+		{name: "payload of a table", offset: gridAt(table) + 100, zone: ZoneGrid, address: table, at: gridAt(table),
+			unseen: true, complain: fmt.Sprintf("grid: %v at offset %d: ", table, gridAt(table))},
 	} {
 		before := f.disk.Peek(test.offset, 1)
 		f.disk.Rot(test.offset, 1)
@@ -253,15 +243,25 @@ func TestInspectFindsDamage(t *testing.T) {
 	}
 }
 
-// blockOfKind returns the first block of a kind.
-func (f *dataFile) blockOfKind(kind byte) block.Address {
-	for a := block.Address(1); a < 1000; a++ {
-		if f.disk.Peek(f.layout.GridOffset()+int64(a-1)*8192+28, 1)[0] == kind {
-			return a
-		}
+// blockOfKind returns the first block of a kind that is in use.
+func (f *dataFile) blockOfKind(kind uint8) (first block.Address) {
+	f.t.Helper()
+	i := newInspection(f.options())
+	if err := i.run(grid.HeadersOnly); err != nil {
+		f.t.Fatal(err)
 	}
-	f.t.Fatalf("no block of kind %d", kind)
-	return 0
+	tour := i.grid.NewScrubber(grid.HeadersOnly, 1, func(info grid.BlockInfo, _ error) {
+		if info.Kind == kind && first == 0 {
+			first = info.Address
+		}
+	})
+	for !tour.Tick() {
+		f.disk.Step()
+	}
+	if first == 0 {
+		f.t.Fatalf("no block of kind %d", kind)
+	}
+	return first
 }
 
 // A lost write leaves an older block, whole and of the same address: only its
@@ -269,6 +269,7 @@ func (f *dataFile) blockOfKind(kind byte) block.Address {
 func TestVerifyFindsOlderBlock(t *testing.T) {
 	f := newLedger(t, 60)
 	a := f.blockOfKind(17)
+	f.disk.Inject = nil
 	offset := f.layout.GridOffset() + int64(a-1)*8192
 	// The oldest content that passes is one that another grid has written.
 	other := grid.New(f.disk, grid.Config{ZoneOffset: f.layout.GridOffset(), BlockSize: 8192, Fault: func(err error) { t.Fatal(err) }})
@@ -277,7 +278,7 @@ func TestVerifyFindsOlderBlock(t *testing.T) {
 	other.Write(a, 17, func(dst []byte) int { return copy(dst, "older") }, func(block.Ref) {})
 	f.disk.Run()
 	r := f.inspect(Verify)
-	if len(r.Damage) != 1 || r.Damage[0].Address != a || r.Damage[0].Offset != offset {
+	if len(r.Damage) != 1 || r.Damage[0].Address != a || r.Damage[0].Offset != offset+grid.HeaderSize {
 		t.Errorf("damage %v", r.Damage)
 	}
 	if r := f.inspect(Inspect); len(r.Damage) != 0 {

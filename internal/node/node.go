@@ -40,9 +40,8 @@ type Options struct {
 	Identity       *vsr.Identity
 	RequestSizeMax int
 	GridCacheSize  int
-	// CacheAccounts and Tiny are as in forest.Options.
+	// CacheAccounts is as in forest.Options.
 	CacheAccounts int64
-	Tiny          bool
 	// Watch, unless nil, is given the state machine and returns what the
 	// replica sees of it. The simulator's checkers stand there.
 	Watch func(vsr.StateMachine) vsr.StateMachine
@@ -62,7 +61,7 @@ func New(options Options) *vsr.Replica {
 		Pool:    options.Pool,
 		NewStateMachine: func(g *grid.Grid, fault func(error)) vsr.StateMachine {
 			return watch(forest.New(g, options.Workers, forest.Options{
-				CacheAccounts: options.CacheAccounts, Tiny: options.Tiny, Fault: fault,
+				CacheAccounts: options.CacheAccounts, Fault: fault,
 			}))
 		},
 		GridCacheSize:    options.GridCacheSize,

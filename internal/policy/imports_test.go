@@ -30,8 +30,9 @@ const mayImport = `
 	cmd/ledgersim        sim
 
 	ledger               leaf
-	ledger/forest        ledger leaf
+	ledger/forest        ledger lsm lsm/rowlog leaf
 	lsm                  lsm/table leaf
+	lsm/rowlog           leaf
 	lsm/table            leaf
 	wire                 leaf
 
@@ -81,6 +82,7 @@ const testsMayImport = `
 	ledger               sim/model sim/model/*
 	ledger/forest        sim/model sim/model/* vsr/faultdisk vsr/grid
 	lsm                  vsr/faultdisk vsr/grid
+	lsm/rowlog           vsr/faultdisk vsr/grid
 	sim/model/*          sim/model
 	sim/storagefuzz      ledger ledger/forest sim/model sim/model/* vsr/faultdisk vsr/grid
 	vsr                  vsr/*
@@ -109,7 +111,7 @@ var growing = []string{
 const libraries = `
 	github.com/HdrHistogram/hdrhistogram-go   bench cmd/ledgerctl
 	github.com/anishathalye/porcupine         test
-	github.com/cespare/xxhash/v2              lsm/table vsr/grid
+	github.com/cespare/xxhash/v2              lsm/rowlog lsm/table vsr/grid test
 	github.com/cockroachdb/datadriven         test
 	github.com/klauspost/compress             internal/cases internal/cases/* internal/vectors internal/vectors/*
 	github.com/olekukonko/tablewriter         internal/command cmd/ledgerctl

@@ -45,13 +45,11 @@ func checkWords(root string) ([]finding, error) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() {
-			if slices.Contains(skipped, entry.Name()) || relative == own {
-				return fs.SkipDir
-			}
-			return nil
+		skip := slices.Contains(skipped, entry.Name()) || relative == own
+		if entry.IsDir() && skip {
+			return fs.SkipDir
 		}
-		if !entry.Type().IsRegular() {
+		if !entry.Type().IsRegular() || skip { // .git is a file in a linked worktree
 			return nil
 		}
 		text, err := os.ReadFile(name)

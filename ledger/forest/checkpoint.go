@@ -6,37 +6,10 @@ import (
 	"github.com/ledgerd/ledgerd/internal/block"
 )
 
-// Grid is where the forest keeps its state: numbered blocks of one size, each
-// written once. All methods only enqueue, and completions come later, never
-// from within the call.
-type Grid interface {
-	// PayloadSize returns how many bytes a block holds.
-	PayloadSize() int
-	// Acquire takes a free block. The choice depends on nothing but the order
-	// of calls.
-	Acquire() block.Address
-	// Release gives a block back. It stays readable, and is not taken again,
-	// until a checkpoint that does not name it is durable.
-	Release(block.Address)
-	// Write writes an acquired block. fill is called once, now or later, and
-	// returns how much of dst it used.
-	Write(a block.Address, kind uint8, fill func(dst []byte) int, done func(block.Ref))
-	// Read reads a block and verifies it. The payload is good until done
-	// returns.
-	Read(ref block.Ref, done func(payload []byte, err error))
-	// WriteStream writes bytes into a chain of blocks, named by its head. The
-	// content must not change until done.
-	WriteStream(kind uint8, content []byte, done func(head block.Ref))
-	// ReadStream reads what WriteStream wrote; the content is the caller's.
-	ReadStream(head block.Ref, done func(content []byte, err error))
-	// ReleaseStream releases all blocks of a stream.
-	ReleaseStream(head block.Ref)
-}
-
 // root is by what a checkpoint is found.
 //
 //	offset size field
-//	     0    4 version of the format: 1
+//	     0    4 version of the format: 2
 //	     4   24 manifest: reference of the head of its stream
 type root struct {
 	manifest block.Ref
@@ -44,7 +17,7 @@ type root struct {
 
 const (
 	rootSize    = 4 + block.RefSize
-	rootVersion = 1
+	rootVersion = 2
 )
 
 func (r root) encode() []byte {
@@ -54,102 +27,87 @@ func (r root) encode() []byte {
 	return b
 }
 
-// The manifest names the pages of all logs.
+// The manifest has what a checkpoint keeps beside the blocks that it names.
 //
 //	offset size field
-//	     0    4 version of the format: 1
-//	     4    4 size of a page in bytes
-//	     8      four lists of pages: accounts, transfers, expiries, burnt ids;
-//	            each is
-//	         4    number of pages
-//	        24    for each page, reference of its block
+//	     0    4 version of the format: 3
+//	     4    4 size of a block's payload in bytes
+//	     8    8 timestamp of the newest account
+//	    16    8 timestamp of the newest transfer
+//	    24    8 how many pending transfers there were ever
+//	    32    8 when the next one expires, or earlier; 2^64-1 if none does
+//	    40    8 where the rows of accounts begin that are not in trees
+//	    48    8 where the rows of events begin that are not in trees
+//	    56      states, each with its length before it in 4 bytes: of the accounts
+//	            log, the events log, heads, statuses, and of all trees
 const (
-	manifestVersion    = 1
-	manifestHeaderSize = 8
+	manifestVersion    = 3
+	manifestHeaderSize = 56
+	statesOther        = 4 // apart from trees
 )
 
-func (f *Forest) logs() [4]*log {
-	t := f.tables
-	return [...]*log{&t.accounts.log, &t.transfers, &t.expiries, &t.burnt}
-}
-
-// writeFullPages hands the pages that no row will be added to to the grid. No
-// scope is open, so their rows stay.
-func (f *Forest) writeFullPages() {
-	for _, l := range f.logs() {
-		for ; l.flushed < len(l.pages)-1; l.flushed++ {
-			f.writePage(l, l.flushed)
-		}
-	}
-}
-
-// writePage writes a page as it is now to a block of its own. The block that
-// had its beginning, from an earlier checkpoint, is released.
-func (f *Forest) writePage(l *log, n int) {
-	p := &l.pages[n]
-	if p.address != 0 {
-		f.grid.Release(p.address)
-	}
-	p.address, p.written = f.grid.Acquire(), p.used
-	f.writing++
-	full := n < len(l.pages)-1
-	f.grid.Write(p.address, l.kind, l.pages[n].encode, func(ref block.Ref) {
-		p := &l.pages[n]
-		p.ref = ref
-		if full && !l.keep {
-			p.data = nil
-		}
-		f.writing--
-		if f.writing == 0 && f.written != nil {
-			written := f.written
-			f.written = nil
-			written()
-		}
-	})
-}
-
-// encode returns the page as its block holds it.
-func (p page) encode(dst []byte) int {
-	n := copy(dst, p.data[:p.used])
-	p.putHeader(dst)
-	return n
-}
-
-// Checkpoint writes to the grid what is not there yet: the newest page of each
-// log and the manifest. done is called later with the root, from which Open
-// finds everything, after the next Sync of the disk. Until then there must be
-// no Commit.
+// Checkpoint writes to the grid what is not there yet and cannot be made again:
+// the newest rows, some of the chunks of arrays, and the manifest. It waits for
+// writes, and for no merge. done is called with the root, from which Open finds
+// everything after the next Sync of the disk. Until then there must be no
+// Prefetch.
 func (f *Forest) Checkpoint(done func(root []byte)) {
-	for _, l := range f.logs() {
-		if n := len(l.pages) - 1; n >= 0 && l.pages[n].written != l.pages[n].used {
-			f.writePage(l, n)
+	t, w := f.tables, new(wave)
+	w.begin(func(err error) {
+		if err != nil {
+			f.options.Fault(err)
+			return
 		}
+		f.writeManifest(done)
+	})
+	written := func() func() {
+		came := w.read()
+		return func() { came(nil) }
 	}
-	f.written = func() { f.writeManifest(done) }
-	if f.writing == 0 {
-		written := f.written
-		f.written = nil
-		written()
+	t.accounts.Checkpoint(written())
+	t.events.Checkpoint(written())
+	t.heads.checkpoint(f.grid, t.events.End(), w.read)
+	t.statuses.checkpoint(f.grid, t.events.End(), w.read)
+	for _, tree := range t.trees.all {
+		tree.Checkpoint(w.read())
 	}
+	w.end()
 }
 
 func (f *Forest) writeManifest(done func(root []byte)) {
 	if !f.root.manifest.IsZero() {
 		f.grid.ReleaseStream(f.root.manifest)
 	}
-	b := make([]byte, 0, manifestHeaderSize)
-	b = binary.LittleEndian.AppendUint32(b, manifestVersion)
-	b = binary.LittleEndian.AppendUint32(b, uint32(f.grid.PayloadSize()))
-	for _, l := range f.logs() {
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(l.pages)))
-		for i := range l.pages {
-			var ref [block.RefSize]byte
-			l.pages[i].ref.Put(ref[:])
-			b = append(b, ref[:]...)
-		}
-	}
-	f.grid.WriteStream(kindManifest, b, func(head block.Ref) {
+	f.manifest = f.tables.appendManifest(f.manifest[:0], f.grid.PayloadSize())
+	f.grid.WriteStream(kindManifest, f.manifest, func(head block.Ref) {
 		f.root.manifest = head
 		done(f.root.encode())
 	})
+}
+
+func (t *tables) appendManifest(b []byte, payloadSize int) []byte {
+	b = binary.LittleEndian.AppendUint32(b, manifestVersion)
+	b = binary.LittleEndian.AppendUint32(b, uint32(payloadSize))
+	for _, v := range [...]uint64{
+		t.lastAccount, t.lastTransfer, t.pendings, t.nextExpiry,
+		uint64(t.indexed.accounts), uint64(t.indexed.events),
+	} {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	b = appendState(b, t.accounts.AppendState)
+	b = appendState(b, t.events.AppendState)
+	b = appendState(b, t.heads.appendState)
+	b = appendState(b, t.statuses.appendState)
+	for _, tree := range t.trees.all {
+		b = appendState(b, tree.AppendState)
+	}
+	return b
+}
+
+// appendState appends a state with its length before it.
+func appendState(b []byte, state func([]byte) []byte) []byte {
+	start := len(b)
+	b = state(append(b, 0, 0, 0, 0))
+	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start-4))
+	return b
 }

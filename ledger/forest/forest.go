@@ -1,27 +1,34 @@
 package forest
 
 import (
+	"fmt"
+
+	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/lsm"
+	"github.com/ledgerd/ledgerd/lsm/rowlog"
 )
 
-// Forest is the ledger as a replicated service: a ledger.Machine on tables in
-// memory that it writes to the grid. Its methods are those that the replica
-// expects of a state machine; one goroutine calls them.
-type Forest struct {
-	grid    Grid
-	tables  *tables
-	machine *ledger.Machine
-	writing int    // blocks handed to the grid and not yet written
-	written func() // what Checkpoint does once all are
-	root    root   // of the last checkpoint
+// Grid is where the forest keeps its state: numbered blocks of one size, each
+// written once. The contract is that of lsm.Grid.
+type Grid interface {
+	lsm.Grid
+	Streams
 }
 
-// Workers runs pure computations beside the goroutine that owns the forest. Go
-// only enqueues: job may run anywhere, at any time; done is called after it, on
-// the owner's goroutine, never from within Go.
-type Workers interface {
-	Go(job func(), done func())
+// Streams is the side of a Grid that keeps more than a block.
+type Streams interface {
+	// WriteStream writes bytes into a chain of blocks, named by its head. The
+	// content must not change until done.
+	WriteStream(kind uint8, content []byte, done func(head block.Ref))
+	// ReadStream reads what WriteStream wrote; the content is the caller's.
+	ReadStream(head block.Ref, done func(content []byte, err error))
+	// ReleaseStream releases all blocks of a stream.
+	ReleaseStream(head block.Ref)
 }
+
+// Workers merge the tables of the trees beside the replica: see lsm.Workers.
+type Workers = lsm.Workers
 
 // Options are the sizes of what a forest keeps in memory, and whom it tells that
 // it cannot go on. The sizes have no effect on what is written.
@@ -31,20 +38,116 @@ type Options struct {
 	// RecentSize is how much of the newest rows stays in memory, in bytes; 0 is
 	// a default.
 	RecentSize int
-	// Tiny shrinks everything whose size shows on the grid, so that the
-	// simulator's small ledgers go through all that large ones do. It must be
-	// the same for the life of a data file.
-	Tiny bool
-	// Fault is told, once, why a Prefetch will never be done: a block cannot
-	// be read. The replica must stop.
+	// Fault is told why a Prefetch or a Checkpoint will never be done: a block
+	// cannot be read. The replica must stop. nil panics.
 	Fault func(error)
 }
 
-// New returns an empty ledger that keeps its state on grid. Open follows. This
-// forest has all of its state in memory: it needs neither workers nor options.
-func New(grid Grid, _ Workers, _ Options) *Forest {
-	t := newTables(grid.PayloadSize())
-	return &Forest{grid: grid, tables: t, machine: ledger.NewMachine(t)}
+// The defaults of Options, in bytes.
+const (
+	CacheAccountsDefault = 256 << 20
+	RecentSizeDefault    = 64 << 20
+)
+
+// accountsRecentSize is how much of the newest full blocks of accounts stays in
+// memory, in bytes: what a request adds is there when the next one indexes it.
+const accountsRecentSize = 2 * batchMax * accountRowSize
+
+// scale is the sizes that show on the grid. They follow from the size of its
+// blocks, which a data file keeps for life: with small blocks all is small, so
+// that the simulator's ledgers go through what large ones do.
+type scale struct {
+	beatRows        int // rows that are indexed in a beat at most
+	memtableEntries int // of each tree, at least 8 for each of beatRows
+	pageSize        int // of the trees' tables, in bytes
+	replayBlocks    int // of a log that a restart reads for a tree at most; see also array
+}
+
+var (
+	fullScale = scale{batchMax, lsm.MemtableEntriesDefault, lsm.PageSizeDefault, 512}
+	tinyScale = scale{64, 512, 256, 64}
+)
+
+// fullScalePayload is from which payload of a block on all is of full scale, in
+// bytes. It must never change.
+const fullScalePayload = 32 << 10
+
+func scaleOf(payloadSize int) scale {
+	if payloadSize < fullScalePayload {
+		return tinyScale
+	}
+	return fullScale
+}
+
+func (o Options) withDefaults() Options {
+	if o.CacheAccounts == 0 {
+		o.CacheAccounts = CacheAccountsDefault
+	}
+	if o.RecentSize == 0 {
+		o.RecentSize = RecentSizeDefault
+	}
+	if o.Fault == nil {
+		o.Fault = func(err error) { panic(err) }
+	}
+	return o
+}
+
+// Forest is the ledger as a replicated service: a ledger.Machine on tables that
+// live on the grid. Its methods are those that the replica expects of a state
+// machine; one goroutine calls them.
+type Forest struct {
+	tables   *tables
+	grid     Grid
+	options  Options
+	machine  *ledger.Machine
+	indexer  *indexer
+	resolver *resolver
+
+	request           request     // that is being prefetched
+	indexed, resolved func(error) // made once
+	root              root        // of the last checkpoint
+	manifest          []byte      // of the last checkpoint
+}
+
+// request is what Prefetch was asked for.
+type request struct {
+	operation ledger.Operation
+	timestamp uint64
+	body      []byte
+	done      func()
+}
+
+// New returns an empty ledger that keeps its state on grid and merges trees by
+// workers. Open follows.
+func New(grid Grid, workers Workers, options Options) *Forest {
+	options = options.withDefaults()
+	f := &Forest{grid: grid, options: options}
+	f.tables = newTables(grid, workers, options)
+	f.machine = ledger.NewMachine(f.tables)
+	f.resolver = newResolver(f.tables, f.machine)
+	f.indexer = newIndexer(f.tables, scaleOf(grid.PayloadSize()))
+	f.indexed, f.resolved = f.resolveRequest, f.finishPrefetch
+	return f
+}
+
+func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
+	t := &tables{
+		accounts: rowlog.New(grid, rowlog.Config{
+			Name: "accounts", Kind: kindAccounts, DirectoryKind: kindAccountsDirectory,
+			RowMax: accountRowSize, RecentSize: min(o.RecentSize, accountsRecentSize),
+		}),
+		events: rowlog.New(grid, rowlog.Config{
+			Name: "events", Kind: kindEvents, DirectoryKind: kindEventsDirectory,
+			RowMax: rowSlack, RecentSize: o.RecentSize,
+		}),
+		trees:      newTrees(grid, workers, scaleOf(grid.PayloadSize())),
+		heads:      heads{newArray(kindHeads, grid.PayloadSize(), scaleOf(grid.PayloadSize()))},
+		statuses:   statuses{newArray(kindStatuses, grid.PayloadSize(), scaleOf(grid.PayloadSize()))},
+		cache:      newCache(o.CacheAccounts),
+		nextExpiry: noExpiry,
+	}
+	t.indexed = ends{t.accounts.End(), t.events.End()}
+	return t
 }
 
 // Check judges a client's request by its shape alone: see ledger.Machine.Check.
@@ -53,17 +156,48 @@ func (f *Forest) Check(operation byte, body []byte, bodySizeLimit int) (slots in
 }
 
 // Pulse reports whether transfers are due to expire at cluster time now, and
-// how many timestamps that takes.
+// how many timestamps that takes. It may err on the side of a pulse that finds
+// nothing to do, but not twice in a row.
 func (f *Forest) Pulse(now uint64) (slots int, due bool) { return f.machine.Pulse(now) }
 
-// Prefetch calls done at once: everything is in memory.
-func (f *Forest) Prefetch(_ byte, _ uint64, _ []byte, done func()) { done() }
+// Prefetch ends the request before, and then brings into memory what Commit of
+// this one needs. done is called before Prefetch returns if nothing must be
+// waited for. When something cannot be read Options.Fault is told, and done is
+// never called. body must stay as it is until Commit.
+func (f *Forest) Prefetch(operation byte, timestamp uint64, body []byte, done func()) {
+	f.request = request{ledger.Operation(operation), timestamp, body, done}
+	f.tables.cache.evict()
+	f.indexer.run(f.indexed)
+}
 
-// Commit executes a request that passed Check and appends the body of its
-// reply to reply. timestamp is the request's last slot. Log pages that it
-// fills are written to the grid in the background.
+// resolveRequest continues Prefetch after the end of the request before.
+func (f *Forest) resolveRequest(err error) {
+	if err != nil {
+		f.fail(err)
+		return
+	}
+	f.tables.begin()
+	r := &f.request
+	f.resolver.resolve(r.operation, r.timestamp, r.body, f.resolved)
+}
+
+// finishPrefetch ends Prefetch.
+func (f *Forest) finishPrefetch(err error) {
+	if err != nil {
+		f.fail(err)
+		return
+	}
+	f.request.done()
+}
+
+func (f *Forest) fail(err error) { f.options.Fault(fmt.Errorf("the ledger cannot be read: %w", err)) }
+
+// Commit executes a request that passed Check and was prefetched, and appends
+// the body of its reply to reply. timestamp is the request's last slot. Blocks
+// of rows that it fills are written to the grid in the background.
 func (f *Forest) Commit(operation byte, timestamp uint64, body, reply []byte) []byte {
 	reply = f.machine.Execute(ledger.Operation(operation), timestamp, body, reply)
-	f.writeFullPages()
+	f.tables.accounts.Flush()
+	f.tables.events.Flush()
 	return reply
 }

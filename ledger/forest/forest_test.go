@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/internal/multibatch"
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/ledger"
@@ -43,7 +42,7 @@ func (s *story) execute(operation ledger.Operation, events []byte, forests ...*F
 		if i == 0 {
 			s.timestamp += uint64(slots) + 1
 		}
-		reply := f.Commit(byte(operation), s.timestamp, body, nil)
+		reply := execute(f, operation, s.timestamp, body, nil)
 		if i == 0 {
 			first = reply
 		} else if !bytes.Equal(reply, first) {
@@ -70,7 +69,7 @@ func (s *story) pulse(nanoseconds uint64, forests ...*Forest) {
 		}
 		s.timestamp += uint64(slots)
 		for _, f := range forests {
-			f.Commit(byte(ledger.OperationPulse), s.timestamp, nil, nil)
+			execute(f, ledger.OperationPulse, s.timestamp, nil, nil)
 		}
 	}
 }
@@ -138,7 +137,7 @@ func checkpoint(t *testing.T, f *Forest, grid *memoryGrid) []byte {
 }
 
 func open(grid *memoryGrid, root []byte) (*Forest, error) {
-	f := New(grid, nil, Options{})
+	f := newTestForest(grid)
 	var result error
 	done := false
 	f.Open(root, func(err error) { result, done = err, true })
@@ -160,7 +159,7 @@ func (s *story) answers(f *Forest) []byte {
 	}
 	e := ledger.ChangeEventsFilter{Limit: 8189}
 	e.Encode(b)
-	answers = f.Commit(byte(ledger.OperationGetChangeEvents), s.timestamp, b, answers)
+	answers = execute(f, ledger.OperationGetChangeEvents, s.timestamp, b, answers)
 	for id := uint64(1); id <= storyAccounts; id++ {
 		a := ledger.AccountFilter{AccountID: u128.From64(id), Limit: 8189, Flags: ledger.AccountFilterDebits | ledger.AccountFilterCredits}
 		b := make([]byte, ledger.AccountFilterSize)
@@ -177,7 +176,7 @@ const smallPage = 4096 - 96
 func TestReopen(t *testing.T) {
 	s := newStory(t)
 	grid := newMemoryGrid(smallPage)
-	f := New(grid, nil, Options{})
+	f := newTestForest(grid)
 	s.createAccounts(f)
 	for range 8 {
 		s.transfers(200, f)
@@ -187,7 +186,7 @@ func TestReopen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := opened.verify(); err != nil {
+		if err := verify(opened); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(s.answers(opened), s.answers(f)) {
@@ -195,8 +194,66 @@ func TestReopen(t *testing.T) {
 		}
 		f = opened
 	}
-	if f.tables.expiries.rows == 0 || f.tables.burnt.rows == 0 || f.tables.pendings.count == 0 {
-		t.Error("the story lacks expiries, burnt ids or pending transfers")
+	var kinds [rowBurnt + 1]int
+	f.tables.events.Scan(0, f.tables.events.End(), false, func(_ position, row []byte) bool {
+		kinds[rowKindOf(row)]++
+		return true
+	}, func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	grid.run()
+	if slices.Contains(kinds[:], 0) || f.tables.pendings == 0 {
+		t.Errorf("the story has %v rows of each kind, and %d pending transfers", kinds, f.tables.pendings)
+	}
+}
+
+// TestReopenWarm does so where all accounts fit the cache, and the replay does
+// not reach back to the newest rows of all of them: those must not stay in it as
+// they were created.
+func TestReopenWarm(t *testing.T) {
+	s := newStory(t)
+	grid := newMemoryGrid(smallPage)
+	f := newTestForest(grid)
+	s.createAccounts(f)
+	s.transfers(200, f)
+	checkpoint(t, f, grid)
+	opened := newTestForest(grid)
+	opened.tables.cache.budget = 10 * storyAccounts
+	var failed error
+	opened.Open(f.root.encode(), func(err error) { failed = err })
+	grid.run()
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	newest := position(0)
+	for i := range slot(storyAccounts) {
+		newest = max(newest, opened.tables.heads.at(i))
+	}
+	for i := range slot(storyAccounts) {
+		if a := opened.tables.cache.ofSlot(i); a == nil {
+			t.Fatalf("account %d is not cached", i)
+		}
+	}
+	replayed := &replay{tables: opened.tables, warm: true, done: func(error) {}}
+	replayed.drop(newest) // as if the replay had begun at the newest row
+	cached := 0
+	for i := range slot(storyAccounts) {
+		head := opened.tables.heads.at(i)
+		has := opened.tables.cache.ofSlot(i) != nil
+		if has != (head == 0 || head >= newest) {
+			t.Errorf("account %d with head %d is cached: %t", i, head, has)
+		}
+		if has {
+			cached++
+		}
+	}
+	if cached == storyAccounts {
+		t.Error("nothing was dropped")
+	}
+	if !bytes.Equal(s.answers(opened), s.answers(f)) {
+		t.Error("answers differ")
 	}
 }
 
@@ -210,7 +267,7 @@ func TestDeterminism(t *testing.T) {
 		random := rand.New(rand.NewPCG(uint64(i), 0))
 		grids[i] = newMemoryGrid(smallPage)
 		grids[i].shuffle = random.IntN
-		forests[i] = New(grids[i], nil, Options{})
+		forests[i] = newTestForest(grids[i])
 	}
 	s.createAccounts(forests[:]...)
 	for range 6 {
@@ -238,7 +295,7 @@ func TestDeterminism(t *testing.T) {
 func TestOpenDamaged(t *testing.T) {
 	s := newStory(t)
 	grid := newMemoryGrid(smallPage)
-	f := New(grid, nil, Options{})
+	f := newTestForest(grid)
 	s.createAccounts(f)
 	s.transfers(300, f)
 	s.pulse(3_000_000_000, f)
@@ -273,11 +330,11 @@ func TestOpenDamaged(t *testing.T) {
 // chunks by which the tables grow.
 func TestCommitAllocations(t *testing.T) {
 	grid := newDiscardGrid()
-	f := New(grid, nil, Options{})
+	f := New(grid, grid, Options{})
 	timestamp := uint64(1)
 	createAccounts(f, 1000, &timestamp)
 	reply := make([]byte, 0, ledger.BodySizeMax)
-	l := newLoader(1000)
+	l := newWorkload(1000)
 	l.flags = func(i int) ledger.TransferFlags {
 		return [...]ledger.TransferFlags{0, ledger.TransferPending, ledger.TransferPostPendingTransfer,
 			ledger.TransferLinked | ledger.TransferPending, ledger.TransferPostPendingTransfer}[i%5]
@@ -285,47 +342,51 @@ func TestCommitAllocations(t *testing.T) {
 	commit := func() {
 		body := l.batch(100)
 		timestamp += 100
-		reply = f.Commit(byte(ledger.OperationCreateTransfers), timestamp, body, reply[:0])
+		reply = execute(f, ledger.OperationCreateTransfers, timestamp, body, reply[:0])
 	}
 	for range 100 {
 		commit()
 	}
-	// 5,000 transfers need two chunks of the index and one of pages or so.
-	if n := testing.AllocsPerRun(50, commit); n > 1 {
+	// Making the body, and what lasts for many batches.
+	if n := testing.AllocsPerRun(50, commit); n > 3 {
 		t.Errorf("%v allocations a batch of creates", n)
-	}
-	filter := ledger.AccountFilter{AccountID: u128.From64(1), Limit: 100, Flags: ledger.AccountFilterDebits}
-	events := make([]byte, ledger.AccountFilterSize)
-	filter.Encode(events)
-	body := multibatch.AppendTrailer(events, ledger.AccountFilterSize, []uint16{1})
-	if n := testing.AllocsPerRun(50, func() {
-		reply = f.Commit(byte(ledger.OperationGetAccountTransfers), timestamp, body, reply[:0])
-	}); n > 8 {
-		t.Errorf("%v allocations a query", n)
 	}
 }
 
-// TestReleaseOfOldBlocks demands that a checkpoint keeps as many blocks as the
-// manifest names, and gives all others back.
+// TestReleaseOfOldBlocks demands that of all but trees a checkpoint keeps as
+// many blocks as the manifest names, and gives all others back.
 func TestReleaseOfOldBlocks(t *testing.T) {
 	s := newStory(t)
 	grid := newMemoryGrid(smallPage)
-	f := New(grid, nil, Options{})
+	f := newTestForest(grid)
 	s.createAccounts(f)
 	for range 20 {
 		s.transfers(50, f)
 		checkpoint(t, f, grid)
-		pages := 0
-		for _, l := range f.logs() {
-			pages += len(l.pages)
+		kinds := map[uint8]int{}
+		for _, b := range grid.blocks {
+			kinds[b.kind]++
 		}
-		manifest := len(grid.streams[f.root.manifest.Address])
-		if n := len(grid.acquired); n != pages+manifest {
-			t.Fatalf("%d blocks are in use for %d pages and a manifest of %d", n, pages, manifest)
+		accounts, events := f.tables.accounts.Stats(), f.tables.events.Stats()
+		for kind, want := range map[uint8]int{
+			kindAccounts: accounts.Blocks, kindAccountsDirectory: accounts.DirectoryBlocks,
+			kindEvents: events.Blocks, kindEventsDirectory: events.DirectoryBlocks,
+			kindHeads: written(&f.tables.heads.array), kindStatuses: written(&f.tables.statuses.array),
+			kindManifest: len(grid.streams[f.root.manifest.Address]),
+		} {
+			if kinds[kind] != want {
+				t.Fatalf("%d blocks of %s are in use, not %d", kinds[kind], KindName(kind), want)
+			}
 		}
 	}
-	var none block.Ref
-	if f.root.manifest == none {
-		t.Error("no manifest")
+}
+
+// written returns how many chunks of an array have a block.
+func written(a *array) (n int) {
+	for i := range a.chunks {
+		if !a.chunks[i].ref.IsZero() {
+			n++
+		}
 	}
+	return n
 }

@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/internal/checksum"
+	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/lsm"
 )
 
 // memoryGrid is the simplest Grid: a map of blocks. Completions wait until
@@ -100,6 +104,25 @@ func (g *memoryGrid) Read(ref block.Ref, done func(payload []byte, err error)) {
 	})
 }
 
+// TryPart finds nothing: every part must be read.
+func (g *memoryGrid) TryPart(block.Ref, int, int) ([]byte, bool) { return nil, false }
+
+func (g *memoryGrid) ReadPart(ref block.Ref, offset, size int, sum uint64, done func(part []byte, err error)) {
+	g.waiting = append(g.waiting, func() {
+		payload := []byte(g.blocks[ref.Address].payload)
+		if len(payload) < offset+size || !g.unchecked && xxhash.Sum64(payload[offset:offset+size]) != sum {
+			done(nil, fmt.Errorf("part of %v is not what it was", ref.Address))
+			return
+		}
+		done(payload[offset:offset+size], nil)
+	})
+}
+
+// Go makes the grid a worker as well.
+func (g *memoryGrid) Go(job func(), done func()) {
+	g.waiting = append(g.waiting, func() { job(); done() })
+}
+
 func (g *memoryGrid) WriteStream(kind uint8, content []byte, done func(head block.Ref)) {
 	var chain []block.Address
 	for range max(1, (len(content)+g.payloadSize-1)/g.payloadSize) {
@@ -131,15 +154,58 @@ func (g *memoryGrid) ReleaseStream(head block.Ref) {
 	}
 }
 
+// step completes one of what waits, and reports whether there was anything.
+func (g *memoryGrid) step() bool {
+	if len(g.waiting) == 0 {
+		return false
+	}
+	i := 0
+	if g.shuffle != nil {
+		i = g.shuffle(len(g.waiting))
+	}
+	complete := g.waiting[i]
+	g.waiting = slices.Delete(g.waiting, i, i+1)
+	complete()
+	return true
+}
+
 // run completes what waits, and what that leads to.
 func (g *memoryGrid) run() {
-	for len(g.waiting) > 0 {
-		i := 0
-		if g.shuffle != nil {
-			i = g.shuffle(len(g.waiting))
-		}
-		complete := g.waiting[i]
-		g.waiting = slices.Delete(g.waiting, i, i+1)
-		complete()
+	for g.step() {
 	}
+}
+
+// newTestForest returns a forest with everything small, on a grid that is also
+// its worker.
+func newTestForest(grid interface {
+	Grid
+	lsm.Workers
+}) *Forest {
+	return New(grid, grid, Options{CacheAccounts: 20 * frameCost, RecentSize: 2 * smallPage})
+}
+
+// execute prefetches and commits a request.
+func execute(f *Forest, operation ledger.Operation, timestamp uint64, body, reply []byte) []byte {
+	grid := f.grid.(interface{ step() bool })
+	ready := false
+	f.Prefetch(byte(operation), timestamp, body, func() { ready = true })
+	for !ready {
+		if !grid.step() {
+			panic("nothing waits, and Prefetch is not done")
+		}
+	}
+	return f.Commit(byte(operation), timestamp, body, reply)
+}
+
+// verify has the forest verify itself.
+func verify(f *Forest) error {
+	grid := f.grid.(interface{ step() bool })
+	done, result := false, error(nil)
+	f.Verify(func(err error) { done, result = true, err })
+	for !done {
+		if !grid.step() {
+			panic("nothing waits, and Verify is not done")
+		}
+	}
+	return result
 }

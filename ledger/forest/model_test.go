@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,8 +60,9 @@ func compare(requests []gen.Request) (err error) {
 			err = fmt.Errorf("panic: %v", reason)
 		}
 	}()
-	s := newService()
-	return gen.Compare(requests, model.New(), s, func(index int) error {
+	oracle := model.New()
+	s := newService(oracle)
+	return gen.Compare(requests, oracle, s, func(index int) error {
 		switch requests[index].Now % 31 {
 		case 0, 1:
 			return s.checkpoint()
@@ -73,13 +75,16 @@ func compare(requests []gen.Request) (err error) {
 	})
 }
 
-// service is a forest on a simulated disk, with what a replica keeps beside
-// it: the last checkpoint, and what was committed since.
+// service is a forest with everything small on a simulated disk, with workers,
+// and with what a replica keeps beside it: the last checkpoint, and what was
+// committed since.
 type service struct {
 	*forest.Forest
+	oracle *model.Model
 	random *rand.Rand
 	disk   *faultdisk.Disk
 	grid   *grid.Grid
+	jobs   []func()
 	state  grid.State
 	root   []byte
 	since  []commit
@@ -91,21 +96,70 @@ type commit struct {
 	body, reply []byte
 }
 
-func newService() *service {
+func newService(oracle *model.Model) *service {
 	random := rand.New(rand.NewPCG(1, 0))
-	s := &service{random: random, disk: faultdisk.New(random)}
+	s := &service{oracle: oracle, random: random, disk: faultdisk.New(random)}
 	if err := s.open(); err != nil {
 		panic(err) // nothing is read
 	}
 	return s
 }
 
+// Go takes a job of a tree.
+func (s *service) Go(job, done func()) {
+	s.jobs = append(s.jobs, func() {
+		job()
+		done()
+	})
+}
+
+// Pump lets one thing happen, and reports whether there was one.
+func (s *service) Pump() bool {
+	if n := len(s.jobs); n > 0 && (s.disk.InFlight() == 0 || s.random.IntN(3) == 0) {
+		i := s.random.IntN(n)
+		job := s.jobs[i]
+		s.jobs = slices.Delete(s.jobs, i, i+1)
+		job()
+		return true
+	}
+	return s.disk.Step()
+}
+
+// wait lets things happen until done.
+func (s *service) wait(done *bool) error {
+	for !*done {
+		if !s.Pump() {
+			return errors.New("something waits, and nothing happens")
+		}
+	}
+	return nil
+}
+
+// Pulse says what the model says: the forest may ask for a pulse in vain.
+func (s *service) Pulse(now uint64) (slots int, due bool) {
+	slots, due = s.Forest.Pulse(now)
+	if _, want := s.oracle.Pulse(now); want == due || !due {
+		return slots, due
+	}
+	return 0, false
+}
+
+// Prefetch does not return before it is done.
+func (s *service) Prefetch(operation byte, timestamp uint64, body []byte, done func()) {
+	ready := false
+	s.Forest.Prefetch(operation, timestamp, body, func() { ready = true })
+	if err := s.wait(&ready); err != nil {
+		panic(err)
+	}
+	done()
+}
+
 // Commit executes and remembers a request, while the disk works on.
 func (s *service) Commit(operation byte, timestamp uint64, body, reply []byte) []byte {
 	reply = s.Forest.Commit(operation, timestamp, body, reply)
 	s.since = append(s.since, commit{operation, timestamp, bytes.Clone(body), bytes.Clone(reply)})
-	for range s.random.IntN(4) {
-		s.disk.Step()
+	for range s.random.IntN(10) {
+		s.Pump()
 	}
 	return reply
 }
@@ -113,19 +167,20 @@ func (s *service) Commit(operation byte, timestamp uint64, body, reply []byte) [
 // open opens the last checkpoint.
 func (s *service) open() error {
 	s.grid = grid.New(s.disk, grid.Config{
-		BlockSize: blockio.SectorSize,
+		BlockSize: 2 * blockio.SectorSize,
 		Fault:     func(err error) { panic(err) },
 	})
-	s.Forest = forest.New(s.grid, nil, forest.Options{})
-	opened := errors.New("open is not done")
+	s.jobs = nil
+	s.Forest = forest.New(s.grid, s, forest.Options{CacheAccounts: int64(s.random.IntN(10_000)), RecentSize: 1 << 14})
+	done, failed := false, error(nil)
 	s.grid.Open(s.state, func(err error) {
-		if opened = err; err == nil {
-			opened = errors.New("open of the forest is not done")
-			s.Forest.Open(s.root, func(err error) { opened = err })
+		if failed = err; err != nil {
+			done = true
+			return
 		}
+		s.Forest.Open(s.root, func(err error) { done, failed = true, err })
 	})
-	s.disk.Run()
-	return opened
+	return errors.Join(s.wait(&done), failed)
 }
 
 // checkpoint makes a durable checkpoint.
@@ -140,11 +195,7 @@ func (s *service) checkpoint() error {
 			}})
 		})
 	})
-	s.disk.Run()
-	if !done {
-		return errors.New("the checkpoint is not done")
-	}
-	return nil
+	return s.wait(&done)
 }
 
 // restart cuts the power, opens the last checkpoint and executes what came
@@ -160,6 +211,7 @@ func (s *service) restart() error {
 		if _, _, valid := s.Check(c.operation, c.body, 1<<20); !valid && c.operation != byte(ledger.OperationPulse) {
 			return fmt.Errorf("commit %d of %d after the restart is refused", i, len(again))
 		}
+		s.Prefetch(c.operation, c.timestamp, c.body, func() {})
 		reply := s.Commit(c.operation, c.timestamp, c.body, nil)
 		if !bytes.Equal(reply, c.reply) {
 			return fmt.Errorf("commit %d of %d after the restart (%v at %d) has another reply:\n%x, was\n%x",

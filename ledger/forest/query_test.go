@@ -1,139 +1,281 @@
 package forest
 
 import (
+	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/ledgerd/ledgerd/internal/multibatch"
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/sim/model"
+	"github.com/ledgerd/ledgerd/sim/model/gen"
 )
 
-// TestAccountQueriesNaive compares queries of an account with so many rows
-// that every kind of link is used with a search through a plain list.
-func TestAccountQueriesNaive(t *testing.T) {
-	const hot, rows = 1, 3*farDistance + 100
-	f := New(newDiscardGrid(), nil, Options{})
-	timestamp := uint64(1)
-	createAccounts(f, 3, &timestamp)
-	var all []ledger.Transfer
-	random := rand.New(rand.NewPCG(3, 3))
-	for i := range rows {
-		timestamp += 1 + random.Uint64N(3)
-		x := ledger.Transfer{
-			ID: u128.From64(uint64(i + 1)), DebitAccountID: u128.From64(hot), CreditAccountID: u128.From64(2),
-			Ledger: 1, Code: uint16(1 + random.Uint64N(3)), UserData32: uint32(random.Uint64N(3)), Timestamp: timestamp,
-		}
-		switch random.IntN(3) {
-		case 0:
-			x.DebitAccountID, x.CreditAccountID = x.CreditAccountID, x.DebitAccountID
-		case 1:
-			x.DebitAccountID = u128.From64(3) // not of the account
-		}
-		debit, _ := f.tables.FindAccount(x.DebitAccountID)
-		credit, _ := f.tables.FindAccount(x.CreditAccountID)
-		f.tables.InsertTransfer(&x, debit, credit)
-		all = append(all, x)
+// TestReadsModel runs random requests on a forest with hardly any memory and on
+// the model, and compares all replies; then it asks both thousands of queries.
+func TestReadsModel(t *testing.T) {
+	seeds := 4
+	if testing.Short() {
+		seeds = 1
 	}
-	first, last := all[0].Timestamp, timestamp
-	for range 3000 {
-		filter := ledger.AccountFilter{
-			AccountID:  u128.From64(1 + random.Uint64N(2)),
-			Code:       uint16(random.Uint64N(4)),
-			UserData32: uint32(random.Uint64N(3)),
-			Limit:      uint32(1 + random.Uint64N(20)),
-			Flags:      ledger.AccountFilterFlags(1 + random.Uint64N(7)),
+	for seed := range uint64(seeds) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			const start = 1_700_000_000_000_000_000
+			requests := slices.DeleteFunc(gen.Record(seed, start, 2000, model.New()), func(r gen.Request) bool {
+				return len(r.Body) > 64*ledger.TransferSize
+			})
+			oracle := model.New()
+			c := newColdLedger(seed, coldOptions())
+			c.oracle = oracle
+			if err := gen.Compare(requests, oracle, c, nil); err != nil {
+				t.Fatal(err)
+			}
+			c.oracle = nil
+			if err := c.restart(); err != nil {
+				t.Fatal(err)
+			}
+			compareQueries(t, c, oracle, seed, requests[len(requests)-1].Now+1_000_000)
+			if err := c.verify(); err != nil {
+				t.Error(err)
+			}
+			if c.reads < 10_000 {
+				t.Errorf("only %d steps of the disk: this was not cold", c.reads)
+			}
+		})
+	}
+}
+
+// TestHotAccounts asks about accounts with thousands of transfers, of which few
+// are on one side, so that queries go from window to window.
+func TestHotAccounts(t *testing.T) {
+	const seed, batch, batches = 3, 60, 100
+	oracle, c := model.New(), newColdLedger(seed, coldOptions())
+	random := rand.New(rand.NewPCG(seed, 7))
+	now := uint64(1_700_000_000_000_000_000)
+	do := func(operation ledger.Operation, body []byte) {
+		now += 1000
+		want := oracle.Commit(byte(operation), now, body, nil)
+		if got := c.execute(operation, now, body); !bytes.Equal(got, want) {
+			t.Fatalf("%v at %d: got %x, want %x", operation, now, got, want)
 		}
-		if random.IntN(3) > 0 {
-			filter.TimestampMin = first - 2 + random.Uint64N(last-first+4)
+	}
+	var accounts []byte
+	for id := range uint64(3) {
+		a := ledger.Account{ID: u128.From64(id + 1), Ledger: 1, Code: 1, Flags: ledger.AccountHistory}
+		accounts = a.Append(accounts)
+	}
+	do(ledger.OperationCreateAccountsUnbatched, accounts)
+	id := uint64(0)
+	for range batches {
+		var events []byte
+		for range batch {
+			id++
+			x := ledger.Transfer{
+				ID: u128.From64(id), DebitAccountID: u128.From64(1), CreditAccountID: u128.From64(2),
+				Amount: u128.From64(random.Uint64N(9)), Ledger: 1, Code: uint16(1 + random.IntN(3)), UserData32: random.Uint32N(3),
+			}
+			if random.IntN(100) == 0 {
+				x.DebitAccountID, x.CreditAccountID = x.CreditAccountID, x.DebitAccountID
+			} else if random.IntN(100) == 0 {
+				x.DebitAccountID = u128.From64(3)
+			}
+			events = x.Append(events)
 		}
-		if random.IntN(3) > 0 {
-			filter.TimestampMax = max(1, filter.TimestampMin) + random.Uint64N(last-first)
+		do(ledger.OperationCreateTransfersUnbatched, events)
+	}
+	compareQueries(t, c, oracle, seed, now+1)
+	compareManyFilters(t, c, oracle, seed, now+1)
+	if err := c.verify(); err != nil {
+		t.Error(err)
+	}
+}
+
+// compareQueries asks both ledgers the same, at a time after all that happened.
+func compareQueries(t *testing.T, c *coldLedger, oracle *model.Model, seed, now uint64) {
+	q := newQuestions(seed, oracle, now)
+	for i := range 3000 {
+		operation, body := q.next()
+		want := oracle.Commit(byte(operation), now, body, nil)
+		if got := c.execute(operation, now, body); !bytes.Equal(got, want) {
+			t.Fatalf("query %d: %v of %x:\ngot  %d bytes\nwant %d bytes", i, operation, body, len(got), len(want))
 		}
-		if random.IntN(100) == 0 {
-			filter.Limit = rows
+	}
+}
+
+// compareManyFilters asks more in a request than is worked at at a time, in memory
+// and not.
+func compareManyFilters(t *testing.T, c *coldLedger, oracle *model.Model, seed, now uint64) {
+	const filters = 300
+	random := rand.New(rand.NewPCG(seed, 10))
+	for range 5 {
+		var body []byte
+		var counts []uint16
+		for range filters {
+			f := ledger.AccountFilter{
+				AccountID: u128.From64(1 + random.Uint64N(4)), Limit: random.Uint32N(20), // some are invalid
+				Flags: ledger.AccountFilterFlags(random.IntN(8)), Code: uint16(random.IntN(4)),
+			}
+			b := make([]byte, ledger.AccountFilterSize)
+			f.Encode(b)
+			body, counts = append(body, b...), append(counts, 1)
 		}
-		if !filter.Valid() {
-			continue
-		}
-		var want []byte
-		limit := int(filter.Limit)
-		for _, x := range orderBy(all, filter.Flags&ledger.AccountFilterReversed != 0) {
-			if limit > 0 && naiveMatch(&x, &filter) {
-				want = x.Append(want)
-				limit--
+		body = multibatch.AppendTrailer(body, ledger.AccountFilterSize, counts)
+		for _, operation := range []ledger.Operation{ledger.OperationGetAccountTransfers, ledger.OperationGetAccountBalances} {
+			want := oracle.Commit(byte(operation), now, body, nil)
+			if got := c.execute(operation, now, body); !bytes.Equal(got, want) {
+				t.Fatalf("%v with %d filters: got %d bytes, want %d", operation, filters, len(got), len(want))
 			}
 		}
-		if got := f.tables.AppendAccountTransfers(&filter, int(filter.Limit), nil); !slices.Equal(got, want) {
-			t.Fatalf("%+v: %d transfers, want %d", filter, len(got)/ledger.TransferSize, len(want)/ledger.TransferSize)
+	}
+}
+
+// questions makes queries of all kinds about what is in a ledger.
+type questions struct {
+	random    *rand.Rand
+	transfers []ledger.Transfer
+	accounts  []ledger.Account
+	times     []uint64
+}
+
+func newQuestions(seed uint64, oracle *model.Model, now uint64) *questions {
+	q := &questions{random: rand.New(rand.NewPCG(seed, 6))}
+	all := ledger.QueryFilter{Limit: 8190}
+	body := make([]byte, ledger.QueryFilterSize)
+	all.Encode(body)
+	for reply := oracle.Commit(byte(ledger.OperationQueryTransfersUnbatched), now, body, nil); len(reply) > 0; reply = reply[ledger.TransferSize:] {
+		var x ledger.Transfer
+		x.Decode(reply)
+		q.transfers, q.times = append(q.transfers, x), append(q.times, x.Timestamp)
+	}
+	for reply := oracle.Commit(byte(ledger.OperationQueryAccountsUnbatched), now, body, nil); len(reply) > 0; reply = reply[ledger.AccountSize:] {
+		var a ledger.Account
+		a.Decode(reply)
+		q.accounts, q.times = append(q.accounts, a), append(q.times, a.Timestamp)
+	}
+	events := ledger.ChangeEventsFilter{Limit: 8190}
+	body = make([]byte, ledger.ChangeEventsFilterSize)
+	events.Encode(body)
+	for reply := oracle.Commit(byte(ledger.OperationGetChangeEvents), now, body, nil); len(reply) > 0; reply = reply[ledger.ChangeEventSize:] {
+		var e ledger.ChangeEvent
+		e.Decode(reply)
+		q.times = append(q.times, e.Timestamp)
+	}
+	return q
+}
+
+// bounds draws bounds of time next to what is there.
+func (q *questions) bounds() (low, high uint64) {
+	moment := func() uint64 {
+		if q.random.IntN(2) == 0 {
+			return 0
 		}
+		return q.times[q.random.IntN(len(q.times))] + q.random.Uint64N(3) - 1
 	}
-}
-
-func orderBy(all []ledger.Transfer, reversed bool) []ledger.Transfer {
-	if !reversed {
-		return all
+	low, high = moment(), moment()
+	if high != 0 && low > high {
+		low, high = high, low
 	}
-	all = slices.Clone(all)
-	slices.Reverse(all)
-	return all
+	return low, high
 }
 
-func naiveMatch(x *ledger.Transfer, f *ledger.AccountFilter) bool {
-	return (f.Flags&ledger.AccountFilterDebits != 0 && x.DebitAccountID == f.AccountID ||
-		f.Flags&ledger.AccountFilterCredits != 0 && x.CreditAccountID == f.AccountID) &&
-		(f.Code == 0 || f.Code == x.Code) && (f.UserData32 == 0 || f.UserData32 == x.UserData32) &&
-		x.Timestamp >= f.TimestampMin && (f.TimestampMax == 0 || x.Timestamp <= f.TimestampMax)
+func (q *questions) limit() uint32 {
+	return [...]uint32{1, 2, 3, 10, 50, 1000, 8190}[q.random.IntN(7)]
 }
 
-// TestCursorSteps demands that the links make long ways short.
-func TestCursorSteps(t *testing.T) {
-	f := New(newDiscardGrid(), nil, Options{})
+// sometimes returns a value, or 0 for no condition.
+func sometimes[T comparable](q *questions, value T) (v T) {
+	if q.random.IntN(3) == 0 {
+		v = value
+	}
+	return v
+}
+
+func (q *questions) next() (operation ledger.Operation, body []byte) {
+	x, a := q.transfers[q.random.IntN(len(q.transfers))], q.accounts[q.random.IntN(len(q.accounts))]
+	switch roll := q.random.IntN(10); {
+	case roll < 5:
+		f := ledger.AccountFilter{
+			AccountID: a.ID, UserData128: sometimes(q, x.UserData128), UserData64: sometimes(q, x.UserData64),
+			UserData32: sometimes(q, x.UserData32), Code: sometimes(q, x.Code),
+			Limit: q.limit(), Flags: ledger.AccountFilterFlags(1 + q.random.IntN(7)),
+		}
+		if q.random.IntN(2) == 0 { // where there are transfers
+			f.AccountID = x.DebitAccountID
+		}
+		f.TimestampMin, f.TimestampMax = q.bounds()
+		body = make([]byte, ledger.AccountFilterSize)
+		f.Encode(body)
+		return [...]ledger.Operation{
+			ledger.OperationGetAccountTransfersUnbatched, ledger.OperationGetAccountBalancesUnbatched,
+		}[roll%2], body
+	case roll < 9:
+		f := ledger.QueryFilter{
+			UserData128: sometimes(q, x.UserData128), UserData64: sometimes(q, x.UserData64),
+			UserData32: sometimes(q, x.UserData32), Ledger: sometimes(q, x.Ledger), Code: sometimes(q, x.Code),
+			Limit: q.limit(), Flags: ledger.QueryFilterFlags(q.random.IntN(2)),
+		}
+		operation = ledger.OperationQueryTransfersUnbatched
+		if roll%2 == 0 {
+			operation = ledger.OperationQueryAccountsUnbatched
+			f.UserData128, f.UserData64 = sometimes(q, a.UserData128), sometimes(q, a.UserData64)
+			f.UserData32, f.Ledger, f.Code = sometimes(q, a.UserData32), sometimes(q, a.Ledger), sometimes(q, a.Code)
+		}
+		f.TimestampMin, f.TimestampMax = q.bounds()
+		body = make([]byte, ledger.QueryFilterSize)
+		f.Encode(body)
+		return operation, body
+	}
+	f := ledger.ChangeEventsFilter{Limit: q.limit()}
+	f.TimestampMin, f.TimestampMax = q.bounds()
+	body = make([]byte, ledger.ChangeEventsFilterSize)
+	f.Encode(body)
+	return ledger.OperationGetChangeEvents, body
+}
+
+// BenchmarkQueries measures ns per result where all pages and rows are in memory,
+// of the fastest of all queries.
+func BenchmarkQueries(b *testing.B) {
+	const accounts, batches = 1000, 60 // about 980 rows an account
+	l := newWorkload(accounts)
+	g := newDiscardGrid()
+	f := New(g, g, Options{})
 	timestamp := uint64(1)
-	createAccounts(f, 2, &timestamp)
-	const rows = 20 * farDistance
-	for i := range rows {
-		timestamp++
-		x := ledger.Transfer{ID: u128.From64(uint64(i + 1)), Ledger: 1, Code: 1, Timestamp: timestamp}
-		f.tables.InsertTransfer(&x, 0, 1)
-	}
-	for _, target := range []uint64{0, 1, 63, 64, farDistance - 1, farDistance, rows / 2, rows - 2, rows - 1} {
-		steps := 0
-		c := f.tables.newestRow(0)
-		c.back(func(_ position, number uint64) bool { steps++; return number >= target })
-		if c.number != target {
-			t.Errorf("target %d: reached %d", target, c.number)
-		}
-		// Each step asks up to three times.
-		if steps > 3*(rows/farDistance+2*nearDistance+3) {
-			t.Errorf("target %d: %d steps", target, steps)
-		}
-		row, _ := c.row()
-		if rowID(row) != u128.From64(target+1) {
-			t.Errorf("target %d: row %v", target, rowID(row))
-		}
-	}
-}
-
-func BenchmarkAccountQuery(b *testing.B) {
-	grid := newDiscardGrid()
-	f := New(grid, nil, Options{})
-	timestamp := uint64(1)
-	const accounts, transfers = 10_000, 1_000_000
 	createAccounts(f, accounts, &timestamp)
-	l := newLoader(accounts)
-	reply := make([]byte, 0, ledger.BodySizeMax)
-	for done := 0; done < transfers; done += benchBatch {
+	for range batches {
 		timestamp += benchBatch
-		reply = f.Commit(byte(ledger.OperationCreateTransfers), timestamp, l.batch(benchBatch), reply[:0])
-		grid.run()
+		execute(f, ledger.OperationCreateTransfers, timestamp, l.batch(benchBatch), nil)
+		g.run()
 	}
-	for b.Loop() {
-		filter := ledger.AccountFilter{
-			AccountID: u128.From64(1 + l.random.Uint64N(accounts)), Limit: 8189,
-			Flags: ledger.AccountFilterDebits | ledger.AccountFilterCredits,
-		}
-		reply = f.tables.AppendAccountTransfers(&filter, 8189, reply[:0])
+	both := ledger.AccountFilterDebits | ledger.AccountFilterCredits
+	account, one, query, events := make([]byte, 128), make([]byte, 128), make([]byte, 64), make([]byte, 64)
+	(&ledger.AccountFilter{AccountID: u128.From64(7), Limit: 8190, Flags: both}).Encode(account)
+	(&ledger.AccountFilter{AccountID: u128.From64(7), Limit: 8190, Flags: ledger.AccountFilterDebits}).Encode(one)
+	(&ledger.QueryFilter{Ledger: 1, Code: 1, Limit: 8190}).Encode(query)
+	(&ledger.ChangeEventsFilter{Limit: 2730}).Encode(events)
+	for _, c := range []struct {
+		name      string
+		operation ledger.Operation
+		body      []byte
+	}{
+		{"account", ledger.OperationGetAccountTransfersUnbatched, account},
+		{"account_debits", ledger.OperationGetAccountTransfersUnbatched, one},
+		{"two_values", ledger.OperationQueryTransfersUnbatched, query},
+		{"events", ledger.OperationGetChangeEvents, events},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			least, reply := time.Hour, []byte(nil)
+			for b.Loop() {
+				start := time.Now()
+				reply = execute(f, c.operation, timestamp+1, c.body, reply[:0])
+				least = min(least, time.Since(start))
+			}
+			results := len(reply) / c.operation.ResultSize()
+			b.ReportMetric(float64(results), "results")
+			b.ReportMetric(float64(least.Nanoseconds())/float64(results), "min-ns/result")
+		})
 	}
-	b.ReportMetric(float64(len(reply)/ledger.TransferSize), "rows")
 }

@@ -8,68 +8,75 @@ import (
 	"github.com/ledgerd/ledgerd/ledger"
 )
 
-// A row of the transfer log is a transfer with both accounts after it; a row
-// of the expiry log is what an expiry did to them.
+// A row of the events log says what happened to two accounts, and what they are
+// after it; or that a transfer id is burnt. It is all that is needed to read a
+// transfer, and to bring trees and accounts up to date.
 //
 //	offset size field
 //	     0    2 length of the row
 //	     2    2 code
 //	     4    2 flags of the transfer
-//	     6    1 debit account: flags after (bits 0-5), near link (6), far link (7)
-//	     7    1 credit account: the same
-//	     8    8 timestamp
+//	     6    1 debit account: flags after (bits 0-5); kind of the row (bits 6-7)
+//	     7    1 credit account: flags after (bits 0-5); zero (bits 6-7)
+//	     8    8 stamp, see stamp.go: the timestamp of a transfer
 //	    16    8 widths: 16 of 4 bits, the lowest is that of field 0
-//	    24    4 debit account, its number in the order of creation
-//	    28    4 credit account
+//	    24    4 slot of the debit account
+//	    28    4 slot of the credit account
 //	    32      fields 0 .. 15, back to back, each without its high zero bytes
-//	       8    near link of the debit account, if it has one
-//	       8    far link of the debit account, if it has one
-//	       8    near link of the credit account, if it has one
-//	       8    far link of the credit account, if it has one
+//	       8    post or void: number of the pending transfer
+//	       8    post or void: when that would have expired, 0 if never
 //
 // A width is the number of bytes of the field, except that 15 stands for 16: a
 // field of 15 bytes is stored as 16. The fields:
 //
-//	field               transfer                      expiry
-//	    0 id            id of the transfer            0
-//	    1 amount        amount                        0
-//	    2 pending       pending_id; if the transfer   number of the pending
-//	                    is pending: its number        transfer that expired
-//	    3 user data 128 user_data_128                 0
-//	    4 user data 64  user_data_64                  0
-//	    5 user data 32  user_data_32 + timeout*2^32   0
+//	field               transfer                        expiry
+//	    0 id            id                              0
+//	    1 amount        amount                          timestamp of the expiry
+//	    2 pending       pending_id; if the transfer is  number of the pending
+//	                    pending: its number             transfer
+//	    3 user data 128 user_data_128                   when that was to expire
+//	    4 user data 64  user_data_64                    position of its row
+//	    5 ledger        ledger + user_data_32*2^32 +    0
+//	                    timeout*2^64
 //	 6..9 debit         debits_pending, debits_posted, credits_pending and
 //	                    credits_posted of the debit account, after it
 //	10.13 credit        the same of the credit account
-//	   14 debit link    position of the row before    end of the transfer
-//	                    this one that concerns the    log when it happened
-//	                    debit account, 0 if none
-//	   15 credit link   the same, credit account      0
+//	   14 debit id      id of the debit account         0
+//	   15 credit id     id of the credit account        0
 //
-// Links chain the rows of an account, newest first. Counting its rows from 0,
-// every 64th has a near link as well, to the row 64 before it, and every
-// 4096th a far link, to the row 4096 before it (none if there is no such row).
+// A burnt row has the stamp and the id, and nothing else.
 const (
 	rowHeaderSize = 32
-	// rowSizeMax: 11 fields of 16 bytes, 5 of 8, 4 links. What encodes the
-	// fields writes 16 bytes at a time, so as many again are needed behind.
-	rowSizeMax = rowHeaderSize + 11*16 + 5*8 + 4*8
+	// rowSizeMax: 14 fields of 16 bytes, user data 64, the ledger and what is
+	// with it, and what a post or void adds. What encodes the fields writes 16
+	// bytes at a time, so as many again are needed behind.
+	rowSizeMax = rowHeaderSize + 14*16 + 8 + 12 + resolutionSize
 	rowSlack   = rowSizeMax + 16
+
+	resolutionSize = 16
 
 	fieldID          = 0
 	fieldAmount      = 1
 	fieldPending     = 2
 	fieldUserData128 = 3
 	fieldUserData64  = 4
-	fieldUserData32  = 5 // with the timeout
+	fieldLedger      = 5 // with user data 32 and the timeout
 	fieldDebit       = 6
 	fieldCredit      = 10
-	fieldDebitLink   = 14
-	fieldCreditLink  = 15
+	fieldDebitID     = 14
+	fieldCreditID    = 15
 
 	rowAccountFlags = 1<<6 - 1
-	rowNearLink     = 1 << 6
-	rowFarLink      = 1 << 7
+	rowKindShift    = 6
+)
+
+// rowKind tells what a row is. Kinds are stored: append only.
+type rowKind uint8
+
+const (
+	rowTransfer rowKind = 0
+	rowExpiry   rowKind = 1
+	rowBurnt    rowKind = 2
 )
 
 // side tells the two accounts of a row apart.
@@ -80,27 +87,26 @@ const (
 	creditSide side = 1
 )
 
-func rowLength(b []byte) int       { return int(binary.LittleEndian.Uint16(b)) }
-func rowCode(b []byte) uint16      { return binary.LittleEndian.Uint16(b[2:]) }
-func rowTimestamp(b []byte) uint64 { return binary.LittleEndian.Uint64(b[8:]) }
+func rowLength(b []byte) int     { return int(binary.LittleEndian.Uint16(b)) }
+func rowKindOf(b []byte) rowKind { return rowKind(b[6] >> rowKindShift) }
+func rowCode(b []byte) uint16    { return binary.LittleEndian.Uint16(b[2:]) }
+
+// rowStamp returns what the log ascends by: the timestamp of a transfer; of any
+// other row that of the transfer before it. See stamp.go.
+func rowStamp(b []byte) uint64 { return binary.LittleEndian.Uint64(b[8:]) }
 
 func rowFlags(b []byte) ledger.TransferFlags {
 	return ledger.TransferFlags(binary.LittleEndian.Uint16(b[4:]))
 }
 
-func rowAccount(b []byte, s side) ledger.AccountRef {
-	return ledger.AccountRef(binary.LittleEndian.Uint32(b[24+4*s:]))
+// rowSlot returns the slot of an account of a row that is not burnt.
+func rowSlot(b []byte, s side) slot {
+	return slot(binary.LittleEndian.Uint32(b[24+4*s:]))
 }
 
 // rowID reads the id alone: it is the first field.
 func rowID(b []byte) ledger.Uint128 {
 	return load(b[rowHeaderSize:], int(b[16]&15))
-}
-
-// rowTimeout reads the timeout alone, in seconds.
-func rowTimeout(b []byte) uint32 {
-	r := readRow(b, fieldUserData32)
-	return uint32(r.next64() >> 32)
 }
 
 // width returns how many bytes a width of 4 bits stands for.
@@ -129,23 +135,39 @@ func load64(b []byte, n int) uint64 {
 
 // newRow is what encodeRow encodes.
 type newRow struct {
+	kind                    rowKind
 	code                    uint16
 	flags                   ledger.TransferFlags
-	timestamp               uint64
-	debit, credit           ledger.AccountRef
+	stamp                   uint64
+	debit, credit           slot
 	debitFlags, creditFlags ledger.AccountFlags
 	fields                  [16]ledger.Uint128
-	debitLinks, creditLinks links // near and far; the previous ones are in fields
+	resolved                openPending // of a post or void
 }
 
-// links are positions of earlier rows of an account; 0 is none.
-type links struct{ previous, near, far position }
+// openPending is what is stored of a pending transfer where it is resolved.
+type openPending struct {
+	number    uint64 // pending transfers are counted in the order of creation
+	expiresAt uint64 // in nanoseconds since the epoch, 0 is never
+}
+
+func (r *newRow) setAccounts(debit, credit *account) {
+	r.debit, r.credit = debit.slot, credit.slot
+	r.debitFlags, r.creditFlags = debit.Flags, credit.Flags
+	r.setBalances(fieldDebit, debit)
+	r.setBalances(fieldCredit, credit)
+}
 
 func (r *newRow) setBalances(field int, a *account) {
 	r.fields[field] = a.DebitsPending
 	r.fields[field+1] = a.DebitsPosted
 	r.fields[field+2] = a.CreditsPending
 	r.fields[field+3] = a.CreditsPosted
+}
+
+// isResolution reports whether flags are those of a post or void.
+func isResolution(flags ledger.TransferFlags) bool {
+	return flags&(ledger.TransferPostPendingTransfer|ledger.TransferVoidPendingTransfer) != 0
 }
 
 // encodeRow writes a row into b, which has at least rowSlack bytes, and
@@ -171,31 +193,18 @@ func encodeRow(b []byte, r *newRow) int {
 	}
 	binary.LittleEndian.PutUint16(b[2:], r.code)
 	binary.LittleEndian.PutUint16(b[4:], uint16(r.flags))
-	b[6], b[7] = byte(r.debitFlags), byte(r.creditFlags)
-	binary.LittleEndian.PutUint64(b[8:], r.timestamp)
+	b[6], b[7] = byte(r.debitFlags)|byte(r.kind<<rowKindShift), byte(r.creditFlags)
+	binary.LittleEndian.PutUint64(b[8:], r.stamp)
 	binary.LittleEndian.PutUint64(b[16:], widths)
 	binary.LittleEndian.PutUint32(b[24:], uint32(r.debit))
 	binary.LittleEndian.PutUint32(b[28:], uint32(r.credit))
-	at += putLinks(b[at:], &b[6], r.debitLinks)
-	at += putLinks(b[at:], &b[7], r.creditLinks)
+	if isResolution(r.flags) {
+		binary.LittleEndian.PutUint64(b[at:], r.resolved.number)
+		binary.LittleEndian.PutUint64(b[at+8:], r.resolved.expiresAt)
+		at += resolutionSize
+	}
 	binary.LittleEndian.PutUint16(b, uint16(at))
 	return at
-}
-
-// putLinks writes the links that few rows have, marks them in flags, and
-// returns their size.
-func putLinks(b []byte, flags *byte, l links) (size int) {
-	if l.near != 0 {
-		binary.LittleEndian.PutUint64(b, uint64(l.near))
-		size += 8
-		*flags |= rowNearLink
-	}
-	if l.far != 0 {
-		binary.LittleEndian.PutUint64(b[size:], uint64(l.far))
-		size += 8
-		*flags |= rowFarLink
-	}
-	return size
 }
 
 // rowReader decodes the fields of a row in order, from any field on.
@@ -228,28 +237,65 @@ func (r *rowReader) next() ledger.Uint128 {
 
 func (r *rowReader) next64() uint64 { return r.next().Lo }
 
-// readLinks returns the links of a row for one of its accounts. Those fields
-// are the last, so they are found from the end.
-func readLinks(b []byte, s side) links {
-	at := rowLength(b)
-	var l [2]links
-	for s := creditSide; s >= debitSide; s-- {
-		flags := b[6+s]
-		if flags&rowFarLink != 0 {
-			at -= 8
-			l[s].far = position(binary.LittleEndian.Uint64(b[at:]))
-		}
-		if flags&rowNearLink != 0 {
-			at -= 8
-			l[s].near = position(binary.LittleEndian.Uint64(b[at:]))
-		}
+// readTransfer decodes the row of a transfer.
+func readTransfer(row []byte, x *ledger.Transfer) {
+	r := readRow(row, 0)
+	x.Flags = rowFlags(row)
+	x.ID = r.next()
+	x.Amount = r.next()
+	x.PendingID = r.next()
+	if x.Flags&ledger.TransferPending != 0 {
+		x.PendingID = ledger.Uint128{} // the field holds its number
 	}
-	for s := creditSide; s >= debitSide; s-- {
-		n := int(b[23] >> (4 * s) & 15)
-		at -= n
-		l[s].previous = position(load64(b[at:], n))
+	x.UserData128 = r.next()
+	x.UserData64 = r.next64()
+	v := r.next()
+	x.Ledger, x.UserData32, x.Timeout = uint32(v.Lo), uint32(v.Lo>>32), uint32(v.Hi)
+	for range fieldDebitID - fieldDebit {
+		r.next()
 	}
-	return l[s]
+	x.DebitAccountID, x.CreditAccountID = r.next(), r.next()
+	x.Code = rowCode(row)
+	x.Timestamp = rowStamp(row)
+}
+
+// rowPending returns what is stored of the pending transfer whose row it is.
+func rowPending(row []byte) openPending {
+	r := readRow(row, fieldPending)
+	p := openPending{number: r.next64()}
+	r.next()
+	r.next()
+	if timeout := uint32(r.next().Hi); timeout != 0 {
+		p.expiresAt = expiry(rowStamp(row), timeout)
+	}
+	return p
+}
+
+// rowResolved returns which pending transfer a post or void has resolved.
+func rowResolved(row []byte) openPending {
+	b := row[rowLength(row)-resolutionSize:]
+	return openPending{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
+}
+
+// expiryRow is what the row of an expiry says, apart from the accounts.
+type expiryRow struct {
+	timestamp uint64
+	openPending
+	position position // of the pending transfer's row
+}
+
+func readExpiry(row []byte) expiryRow {
+	r := readRow(row, fieldAmount)
+	return expiryRow{
+		timestamp:   r.next64(),
+		openPending: openPending{number: r.next64(), expiresAt: r.next64()},
+		position:    position(r.next64()),
+	}
+}
+
+// expiry returns when a transfer with a timeout in seconds expires.
+func expiry(timestamp uint64, timeout uint32) uint64 {
+	return timestamp + uint64(timeout)*1_000_000_000
 }
 
 // balances are what one account of a row has after it.
@@ -267,4 +313,24 @@ func readBalances(b []byte, s side) balances {
 		creditsPosted:  r.next(),
 		flags:          ledger.AccountFlags(b[6+s] & rowAccountFlags),
 	}
+}
+
+// rowValid reports whether the lengths in a row are consistent, and its kind is
+// one of ours, so that it can be read. row may go on behind it.
+func rowValid(row []byte) bool {
+	if len(row) < rowHeaderSize || rowLength(row) > len(row) || rowKindOf(row) > rowBurnt {
+		return false
+	}
+	length := rowHeaderSize
+	for field := range 16 {
+		code := int(binary.LittleEndian.Uint64(row[16:]) >> (4 * field) & 15)
+		if code > 8 && field == fieldUserData64 || code > 12 && field == fieldLedger {
+			return false
+		}
+		length += width(code)
+	}
+	if isResolution(rowFlags(row)) {
+		length += resolutionSize
+	}
+	return length == rowLength(row)
 }

@@ -1,20 +1,23 @@
 package forest
 
-import "github.com/ledgerd/ledgerd/ledger"
+import (
+	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/lsm/rowlog"
+)
 
-// scope remembers what RollbackScope needs.
-//
-// Logs are cut back to where they ended. The schedule is not touched: what is
-// in it is looked at before it is believed.
+// scope remembers what RollbackScope needs. Trees and heads are not changed
+// before the end of a request, so they need no undoing.
 type scope struct {
 	open bool
 
-	accountsEnd  position
-	accounts     int
-	transfersEnd position
-	transferRows uint64
+	accounts     rowlog.Mark
+	events       rowlog.Mark
+	slots        slot
+	lastAccount  uint64
 	lastTransfer uint64
 	pendings     uint64
+	nextExpiry   uint64
+	batch        int              // entries
 	touched      []touchedAccount // in order of TouchAccount
 	resolved     []uint64         // numbers of pending transfers
 }
@@ -22,7 +25,7 @@ type scope struct {
 // touchedAccount is an account before it changed.
 type touchedAccount struct {
 	ref    ledger.AccountRef
-	before account
+	before ledger.Account
 }
 
 // BeginScope implements ledger.Scopes.
@@ -32,12 +35,14 @@ func (t *tables) BeginScope() {
 	}
 	t.scope = scope{
 		open:         true,
-		accountsEnd:  t.accounts.log.end(),
-		accounts:     t.accounts.count,
-		transfersEnd: t.transfers.end(),
-		transferRows: t.transfers.rows,
+		accounts:     t.accounts.Mark(),
+		events:       t.events.Mark(),
+		slots:        t.slots(),
+		lastAccount:  t.lastAccount,
 		lastTransfer: t.lastTransfer,
-		pendings:     t.pendings.count,
+		pendings:     t.pendings,
+		nextExpiry:   t.nextExpiry,
+		batch:        len(t.batch.entries),
 		touched:      t.scope.touched[:0],
 		resolved:     t.scope.resolved[:0],
 	}
@@ -45,7 +50,7 @@ func (t *tables) BeginScope() {
 
 // TouchAccount implements ledger.Scopes.
 func (t *tables) TouchAccount(ref ledger.AccountRef) {
-	t.scope.touched = append(t.scope.touched, touchedAccount{ref, *t.accounts.at(ref)})
+	t.scope.touched = append(t.scope.touched, touchedAccount{ref, t.account(ref).Account})
 }
 
 // KeepScope implements ledger.Scopes.
@@ -56,18 +61,17 @@ func (t *tables) RollbackScope() {
 	s := &t.scope
 	s.open = false
 	for i := len(s.touched) - 1; i >= 0; i-- {
-		*t.accounts.at(s.touched[i].ref) = s.touched[i].before
+		t.account(s.touched[i].ref).Account = s.touched[i].before
 	}
 	for _, number := range s.resolved {
-		t.pendings.setStatus(number, ledger.PendingOpen)
+		t.statuses.set(number, ledger.PendingOpen, t.began.events)
 	}
-	t.pendings.count = s.pendings
-	for at := t.transfers.normal(s.transfersEnd); at != t.transfers.end(); {
-		row := t.transfers.at(at)
-		t.byID.remove(hashOf(rowID(row)), uint64(at))
-		at = t.transfers.normal(at + position(rowLength(row)))
+	for n := t.slots(); n > s.slots; n-- {
+		t.cache.remove(n - 1)
 	}
-	t.transfers.truncate(s.transfersEnd, s.transferRows)
-	t.lastTransfer = s.lastTransfer
-	t.accounts.truncate(s.accounts, s.accountsEnd)
+	t.batch.truncate(s.batch)
+	t.accounts.Truncate(s.accounts)
+	t.events.Truncate(s.events)
+	t.lastAccount, t.lastTransfer = s.lastAccount, s.lastTransfer
+	t.pendings, t.nextExpiry = s.pendings, s.nextExpiry
 }

@@ -5,310 +5,244 @@ import (
 
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/lsm/rowlog"
 )
 
-// tables is ledger.Tables over logs in memory.
+// position names a row of a log; those of one log ascend. 0 is none.
+type position = rowlog.Position
+
+// tables is ledger.Tables over two logs and what leads to their rows. What
+// Commit asks of it is in memory: in the cache and the stash, where Prefetch has
+// put it, or in what the request itself has added.
 //
-// Invariants:
-//  1. The transfer log, the expiry log and the account table each ascend
-//     strictly by timestamp.
-//  2. byID names every transfer of the transfer log and every burnt id.
-//  3. An account equals what the newest row of either log says of it.
-//  4. Whatever else is in memory follows from the four logs; see rebuild.
+// Invariants between requests:
+//  1. The newest row of the events log that concerns an account says what the
+//     account is; one without a row is as its row of the accounts log says.
+//  2. An account in the cache is what invariant 1 says.
+//  3. Statuses are what follows from all rows.
+//  4. Heads, and what the trees hold, follow from the rows up to indexed: see
+//     trees.go. The rows behind are those of the last request.
 type tables struct {
-	accounts  accountTable
-	transfers log
-	expiries  log
-	burnt     log
-	byID      index // transfer ids to position, or to burntMark + position in burnt
-	pendings  pendingTable
+	accounts *rowlog.Log // a row for each account, by slot
+	events   *rowlog.Log // a row for each transfer, expiry and burnt id
+	trees    *trees
+	heads    heads
+	statuses statuses
+	cache    cache
 
-	lastTransfer uint64 // timestamp
-	scope        scope
-	row          newRow // scratch
-	expected     expected
-	found        []position // scratch of queries
+	indexed      ends   // up to where heads and trees follow from the rows
+	lastAccount  uint64 // timestamp of the newest account
+	lastTransfer uint64 // timestamp of the newest transfer
+	pendings     uint64 // how many pending transfers there were ever
+	// nextExpiry is when the next open pending transfer expires, or earlier:
+	// only a pulse makes it exact. math.MaxUint64 if none does.
+	nextExpiry uint64
+
+	// What follows concerns the request at hand.
+
+	began    ends           // where the logs ended before it
+	stash    stash          // what Prefetch found of transfers, and the answers to queries
+	batch    batch          // transfers that were created, and burnt ids
+	found    []foundPending // pending transfers that were asked for, by ref
+	resolved openPending    // the one that was resolved last
+	scope    scope
+	row      newRow // scratch
+	burnt    newRow // scratch
+	expected expected
 }
 
-// The kinds of our blocks. They are stored: append only.
-const (
-	kindAccounts  = 16
-	kindTransfers = 17
-	kindExpiries  = 18
-	kindBurnt     = 19
-	kindManifest  = 20
-)
+// ends are where the logs end.
+type ends struct{ accounts, events position }
 
-// burntMark tells positions in the burnt log from those in the transfer log.
-const burntMark = 1 << 63
-
-// burntRowSize is the size of a row of the burnt log: a transfer id.
-const burntRowSize = u128.Size
-
-func newTables(pageSize int) *tables {
-	return &tables{
-		accounts:  newAccountTable(pageSize),
-		transfers: newLog(log{kind: kindTransfers, pageSize: pageSize, rowMax: rowSlack, keep: true, events: true}),
-		expiries:  newLog(log{kind: kindExpiries, pageSize: pageSize, rowMax: rowSlack, keep: true, events: true}),
-		burnt:     newLog(log{kind: kindBurnt, pageSize: pageSize, rowMax: burntRowSize, keep: true}),
-		byID:      newIndex(),
-	}
+// foundPending is what there is to know of a pending transfer by its ref.
+type foundPending struct {
+	openPending
+	position position
 }
 
-// FindAccount implements ledger.Accounts.
+// foundOther is the ref of a transfer that is not pending. The refs of others
+// are 1 more than their numbers in found.
+const foundOther ledger.TransferRef = 1 << 63
+
+// begin forgets the request before.
+func (t *tables) begin() {
+	t.batch.truncate(0)
+	t.found = t.found[:0]
+	t.expected.reset()
+	t.began = ends{t.accounts.End(), t.events.End()}
+}
+
+// slots returns how many accounts there are.
+func (t *tables) slots() slot { return slot(t.accounts.Rows()) }
+
+// accountAt returns where the row of an account is in the accounts log.
+func (t *tables) accountAt(s slot) position {
+	return t.accounts.PositionOf(uint64(s), accountRowSize)
+}
+
+// slotAt is the reverse of accountAt.
+func (t *tables) slotAt(p position) slot { return slot(t.accounts.NumberOf(p, accountRowSize)) }
+
+// FindAccount implements ledger.Accounts. The ref is the frame.
 func (t *tables) FindAccount(id ledger.Uint128) (ledger.AccountRef, *ledger.Account) {
-	ref, a := t.accounts.find(id)
+	n, a := t.expected.find(&t.cache, id)
+	if a == nil {
+		n, a = t.cache.find(id)
+	}
 	if a == nil {
 		return 0, nil
 	}
-	return ref, &a.Account
+	return ledger.AccountRef(n), &a.Account
 }
+
+func (t *tables) account(ref ledger.AccountRef) *account { return t.cache.frame(frameNumber(ref)) }
 
 // InsertAccount implements ledger.Accounts.
-func (t *tables) InsertAccount(a *ledger.Account) { t.accounts.insert(a) }
+func (t *tables) InsertAccount(a *ledger.Account) {
+	s := t.slots()
+	putAccountRow(t.accounts.Tail(), a)
+	t.accounts.Push(accountRowSize)
+	t.heads.grow(uint64(s) * headSize)
+	t.cache.insert(s, a)
+	t.lastAccount = a.Timestamp
+}
 
 // LastAccountTimestamp implements ledger.Accounts.
-func (t *tables) LastAccountTimestamp() uint64 { return t.accounts.lastTimestamp() }
+func (t *tables) LastAccountTimestamp() uint64 { return t.lastAccount }
 
 // HasAccountAt implements ledger.Accounts.
-func (t *tables) HasAccountAt(timestamp uint64) bool { return t.accounts.hasAt(timestamp) }
+func (t *tables) HasAccountAt(timestamp uint64) bool { return t.stash.hasAccountAt(timestamp) }
 
-// expectedMax bounds what ExpectTransfers looks at in one call.
-const expectedMax = 64
-
-// expected is the scratch of ExpectTransfers.
-type expected struct {
-	ids      [expectedMax]uint64                // hashes of the transfers' ids
-	accounts [2 * expectedMax]uint64            // hashes of the accounts' ids
-	refs     [2 * expectedMax]ledger.AccountRef // plus 1; 0 if there is none
-	sum      uint64                             // of all that was loaded
-}
-
-// ExpectTransfers implements ledger.Transfers: it touches the memory that the
-// transfers will need. A load from main memory takes as long as executing a
-// transfer; but loads that do not depend on each other overlap, about ten at a
-// time, when hardly any instructions lie between them. Hence the separate loops,
-// and the sum, without which the compiler would leave the loads out.
-func (t *tables) ExpectTransfers(events []byte) {
-	const size = ledger.TransferSize
-	n := min(len(events)/size, expectedMax)
-	x := &t.expected
-	for i := range n {
-		event := events[i*size:][:size]
-		x.ids[i] = hashOf(u128.FromBytes(event))
-		x.accounts[2*i] = hashOf(u128.FromBytes(event[16:]))
-		x.accounts[2*i+1] = hashOf(u128.FromBytes(event[32:]))
-	}
-	sum := uint64(0)
-	for _, hash := range x.ids[:n] {
-		sum += t.byID.touch(hash)
-	}
-	for _, hash := range x.accounts[:2*n] {
-		sum += t.accounts.byID.touch(hash)
-	}
-	for i, hash := range x.accounts[:2*n] {
-		p := t.accounts.byID.probe(hash)
-		x.refs[i] = ledger.AccountRef(p.next())
-	}
-	for _, ref := range x.refs[:2*n] {
-		if ref != 0 {
-			a := t.accounts.at(ref - 1)
-			sum += a.ID.Lo + a.Timestamp + a.rows // one in each cache line
-		}
-	}
-	x.sum += sum
-}
-
-// FindTransfer implements ledger.Transfers. The ref is the position.
+// FindTransfer implements ledger.Transfers.
 func (t *tables) FindTransfer(id ledger.Uint128, into *ledger.Transfer) ledger.TransferRef {
-	p := t.byID.probe(hashOf(id))
-	for v := p.next(); v != 0; v = p.next() {
-		if v&burntMark != 0 {
-			if u128.FromBytes(t.burnt.at(position(v&^burntMark))) == id {
-				return ledger.TransferBurnt
-			}
-			continue
+	if e := t.batch.find(id); e != nil {
+		if e.position == 0 {
+			return ledger.TransferBurnt
 		}
-		if row := t.transfers.at(position(v)); rowID(row) == id {
-			t.readTransfer(row, into)
-			return ledger.TransferRef(v)
+		row, _ := t.events.Row(e.position) // this request's rows are in memory
+		readTransfer(row, into)
+		if into.Flags&ledger.TransferPending == 0 {
+			return foundOther
 		}
+		return t.refer(rowPending(row), e.position)
 	}
-	return ledger.TransferAbsent
+	s := t.stash.find(id)
+	switch {
+	case s == nil:
+		return ledger.TransferAbsent
+	case s.burnt:
+		return ledger.TransferBurnt
+	}
+	*into = s.transfer
+	if into.Flags&ledger.TransferPending == 0 {
+		return foundOther
+	}
+	return t.refer(s.pending, s.position)
 }
 
-// readTransfer decodes a row of the transfer log.
-func (t *tables) readTransfer(row []byte, into *ledger.Transfer) {
-	r := readRow(row, 0)
-	debit := t.accounts.at(rowAccount(row, debitSide))
-	credit := t.accounts.at(rowAccount(row, creditSide))
-	into.Flags = rowFlags(row)
-	into.ID = r.next()
-	into.DebitAccountID, into.CreditAccountID = debit.ID, credit.ID
-	into.Amount = r.next()
-	into.PendingID = r.next()
-	if into.Flags&ledger.TransferPending != 0 {
-		into.PendingID = ledger.Uint128{} // the field holds its number
-	}
-	into.UserData128 = r.next()
-	into.UserData64 = r.next64()
-	v := r.next64()
-	into.UserData32, into.Timeout = uint32(v), uint32(v>>32)
-	into.Ledger = debit.Ledger
-	into.Code = rowCode(row)
-	into.Timestamp = rowTimestamp(row)
+// refer returns a ref for a pending transfer.
+func (t *tables) refer(p openPending, at position) ledger.TransferRef {
+	t.found = append(t.found, foundPending{p, at})
+	return ledger.TransferRef(len(t.found))
 }
 
-// InsertTransfer implements ledger.Transfers.
+// pending returns the pending transfer of a ref.
+func (t *tables) pending(ref ledger.TransferRef) *foundPending { return &t.found[ref-1] }
+
+// InsertTransfer implements ledger.Transfers. A post or void comes right after
+// ResolvePending.
 func (t *tables) InsertTransfer(x *ledger.Transfer, debitRef, creditRef ledger.AccountRef) {
-	debit, credit := t.accounts.at(debitRef), t.accounts.at(creditRef)
-	pending := x.Flags&ledger.TransferPending != 0
+	debit, credit := t.account(debitRef), t.account(creditRef)
 	r := &t.row
-	r.code, r.flags, r.timestamp = x.Code, x.Flags, x.Timestamp
+	r.code, r.flags, r.stamp = x.Code, x.Flags, x.Timestamp
 	r.fields[fieldID], r.fields[fieldAmount], r.fields[fieldPending] = x.ID, x.Amount, x.PendingID
-	if pending {
-		r.fields[fieldPending] = u128.From64(t.pendings.count)
+	if x.Flags&ledger.TransferPending != 0 {
+		r.fields[fieldPending] = u128.From64(t.pendings)
+		t.insertPending(x)
 	}
 	r.fields[fieldUserData128] = x.UserData128
 	r.fields[fieldUserData64] = u128.From64(x.UserData64)
-	r.fields[fieldUserData32] = u128.From64(uint64(x.Timeout)<<32 | uint64(x.UserData32))
-	t.setAccounts(r, debitRef, creditRef)
-	r.debitLinks, r.creditLinks = debit.next(), credit.next()
-	r.fields[fieldDebitLink] = u128.From64(uint64(r.debitLinks.previous))
-	r.fields[fieldCreditLink] = u128.From64(uint64(r.creditLinks.previous))
-	at := t.transfers.push(encodeRow(t.transfers.tail(), r))
-	debit.chain(at)
-	credit.chain(at)
+	r.fields[fieldLedger] = ledger.Uint128{Lo: uint64(x.UserData32)<<32 | uint64(x.Ledger), Hi: uint64(x.Timeout)}
+	r.setAccounts(debit, credit)
+	r.fields[fieldDebitID], r.fields[fieldCreditID] = debit.ID, credit.ID
+	r.resolved = t.resolved
+	at := t.events.Push(encodeRow(t.events.Tail(), r))
+	t.batch.insert(x.ID, at)
 	t.lastTransfer = x.Timestamp
-	t.byID.insert(hashOf(x.ID), uint64(at))
-	if pending {
-		t.insertPending(x, at)
-	}
 }
 
-// setAccounts puts both accounts as they are into a row.
-func (t *tables) setAccounts(r *newRow, debitRef, creditRef ledger.AccountRef) {
-	debit, credit := t.accounts.at(debitRef), t.accounts.at(creditRef)
-	r.debit, r.credit = debitRef, creditRef
-	r.debitFlags, r.creditFlags = debit.Flags, credit.Flags
-	r.setBalances(fieldDebit, debit)
-	r.setBalances(fieldCredit, credit)
-}
-
-func (t *tables) insertPending(x *ledger.Transfer, at position) {
-	number := t.pendings.count
-	t.pendings.insert(at)
+// insertPending makes a pending transfer open.
+func (t *tables) insertPending(x *ledger.Transfer) {
+	t.statuses.grow(t.pendings / statusesPerByte)
+	t.pendings++
 	if x.Timeout != 0 {
-		t.pendings.schedule.push(scheduled{expiry(x.Timestamp, x.Timeout), number})
+		t.nextExpiry = min(t.nextExpiry, expiry(x.Timestamp, x.Timeout))
 	}
-}
-
-// expiry returns when a transfer with a timeout in seconds expires.
-func expiry(timestamp uint64, timeout uint32) uint64 {
-	return timestamp + uint64(timeout)*1_000_000_000
 }
 
 // BurnTransfer implements ledger.Transfers.
 func (t *tables) BurnTransfer(id ledger.Uint128) {
-	id.PutBytes(t.burnt.tail())
-	t.byID.insert(hashOf(id), burntMark|uint64(t.burnt.push(burntRowSize)))
+	r := &t.burnt
+	r.kind, r.stamp, r.fields[fieldID] = rowBurnt, t.lastTransfer, id
+	t.events.Push(encodeRow(t.events.Tail(), r))
+	t.batch.insert(id, 0)
 }
 
 // LastTransferTimestamp implements ledger.Transfers.
 func (t *tables) LastTransferTimestamp() uint64 { return t.lastTransfer }
 
 // HasTransferAt implements ledger.Transfers.
-func (t *tables) HasTransferAt(timestamp uint64) bool { return t.transfers.hasAt(timestamp) }
-
-// pendingNumber returns the number of a pending transfer.
-func (t *tables) pendingNumber(ref ledger.TransferRef) uint64 {
-	r := readRow(t.transfers.at(position(ref)), fieldPending)
-	return r.next64()
-}
+func (t *tables) HasTransferAt(timestamp uint64) bool { return t.stash.hasTransferAt(timestamp) }
 
 // PendingStatus implements ledger.Pendings.
 func (t *tables) PendingStatus(ref ledger.TransferRef) ledger.PendingStatus {
-	return t.pendings.at(t.pendingNumber(ref)).status()
+	return t.statuses.at(t.pending(ref).number)
 }
 
 // ResolvePending implements ledger.Pendings.
 func (t *tables) ResolvePending(ref ledger.TransferRef, status ledger.PendingStatus) {
-	number := t.pendingNumber(ref)
-	if t.pendings.at(number).status() != ledger.PendingOpen {
+	t.resolved = t.pending(ref).openPending
+	number := t.resolved.number
+	if t.statuses.at(number) != ledger.PendingOpen {
 		panic("forest: a pending transfer is resolved twice")
 	}
-	t.pendings.setStatus(number, status)
+	t.statuses.set(number, status, t.began.events)
 	if t.scope.open {
 		t.scope.resolved = append(t.scope.resolved, number)
 	}
 }
 
-// NextExpiry implements ledger.Pendings.
-func (t *tables) NextExpiry() uint64 {
-	h := &t.pendings.schedule
-	for h.count > 0 {
-		if t.scheduledRow(*h.at(0)) != nil {
-			return h.at(0).at
-		}
-		h.pop()
-	}
-	return math.MaxUint64
-}
+// NextExpiry implements ledger.Pendings. What expires next may have been
+// resolved: then a pulse finds nothing to do, and what it found instead.
+func (t *tables) NextExpiry() uint64 { return t.nextExpiry }
 
-// scheduledRow returns the row of a scheduled transfer, or nil if it need not
-// expire: it was resolved, or rolled back, and another may have its number.
-func (t *tables) scheduledRow(s scheduled) []byte {
-	if s.number >= t.pendings.count {
-		return nil
+// TakeExpired implements ledger.Pendings. What is due was found by Prefetch, at
+// most as many as a pulse takes.
+func (t *tables) TakeExpired(_ uint64, _ int, taken []ledger.ExpiredTransfer) []ledger.ExpiredTransfer {
+	for i := range t.stash.due {
+		s := &t.stash.due[i]
+		taken = append(taken, ledger.ExpiredTransfer{Ref: t.refer(s.pending, s.position), Transfer: s.transfer})
 	}
-	p := *t.pendings.at(s.number)
-	if p.status() != ledger.PendingOpen {
-		return nil
-	}
-	row := t.transfers.at(p.position())
-	if s.at != rowExpiry(row) {
-		return nil
-	}
-	return row
-}
-
-// rowExpiry returns when a pending transfer expires, math.MaxUint64 if never.
-func rowExpiry(row []byte) uint64 {
-	timeout := rowTimeout(row)
-	if timeout == 0 {
-		return math.MaxUint64
-	}
-	return expiry(rowTimestamp(row), timeout)
-}
-
-// TakeExpired implements ledger.Pendings.
-func (t *tables) TakeExpired(now uint64, limit int, expired []ledger.ExpiredTransfer) []ledger.ExpiredTransfer {
-	h := &t.pendings.schedule
-	for limit > 0 && t.NextExpiry() <= now {
-		s := h.pop()
-		expired = append(expired, ledger.ExpiredTransfer{})
-		e := &expired[len(expired)-1]
-		e.Ref = ledger.TransferRef(t.pendings.at(s.number).position())
-		t.readTransfer(t.scheduledRow(s), &e.Transfer)
-		limit--
-		// The same transfer may be scheduled twice, if it was rolled back
-		// and another took its number and its time.
-		for h.count > 0 && *h.at(0) == s {
-			h.pop()
-		}
-	}
-	return expired
+	t.nextExpiry = t.stash.nextExpiry
+	return taken
 }
 
 // InsertExpiry implements ledger.Pendings.
 func (t *tables) InsertExpiry(timestamp uint64, ref ledger.TransferRef, debitRef, creditRef ledger.AccountRef) {
+	p := t.pending(ref)
 	r := &t.row
-	*r = newRow{timestamp: timestamp}
-	r.fields[fieldPending] = u128.From64(t.pendingNumber(ref))
-	r.fields[fieldDebitLink] = u128.From64(uint64(t.transfers.end()))
-	t.setAccounts(r, debitRef, creditRef)
-	t.expiries.push(encodeRow(t.expiries.tail(), r))
+	*r = newRow{kind: rowExpiry, stamp: t.lastTransfer}
+	r.fields[fieldAmount] = u128.From64(timestamp)
+	r.fields[fieldPending] = u128.From64(p.number)
+	r.fields[fieldUserData128] = u128.From64(p.expiresAt)
+	r.fields[fieldUserData64] = u128.From64(uint64(p.position))
+	r.setAccounts(t.account(debitRef), t.account(creditRef))
+	t.events.Push(encodeRow(t.events.Tail(), r))
+	*r = newRow{}
 }
 
 // HasExpiryAt implements ledger.Pendings.
-func (t *tables) HasExpiryAt(timestamp uint64) bool { return t.expiries.hasAt(timestamp) }
+func (t *tables) HasExpiryAt(timestamp uint64) bool { return t.stash.hasExpiryAt(timestamp) }
+
+// noExpiry is the value of nextExpiry if no transfer expires.
+const noExpiry = math.MaxUint64

@@ -20,14 +20,15 @@ func TestVectors(t *testing.T) {
 	}
 	executed, pulses := 0, 0
 	for _, s := range scenarios {
-		f := New(newMemoryGrid(256<<10-64), nil, Options{})
+		grid := newMemoryGrid(256<<10 - 64)
+		f := New(grid, grid, Options{})
 		expiries := recordedExpiries(&s)
 		for _, e := range s.Exchanges {
 			if e.Operation < 128 { // not the ledger's
 				continue
 			}
 			for len(expiries) > 0 && expiries[0] < e.Timestamp {
-				f.Commit(byte(ledger.OperationPulse), expiries[0], nil, nil)
+				execute(f, ledger.OperationPulse, expiries[0], nil, nil)
 				expiries = expiries[1:]
 				pulses++
 			}
@@ -37,12 +38,12 @@ func TestVectors(t *testing.T) {
 				t.Errorf("%s, op %d: known %t, valid %t", s.Name, e.Op, known, valid)
 				continue
 			}
-			if got := f.Commit(e.Operation, e.Timestamp, request, nil); !bytes.Equal(got, want) {
+			if got := execute(f, ledger.Operation(e.Operation), e.Timestamp, request, nil); !bytes.Equal(got, want) {
 				t.Errorf("%s, op %d, %v: reply\n%x, want\n%x", s.Name, e.Op, ledger.Operation(e.Operation), got, want)
 			}
 			executed++
 		}
-		if err := f.verify(); err != nil {
+		if err := verify(f); err != nil {
 			t.Errorf("%s: %v", s.Name, err)
 		}
 	}

@@ -4,175 +4,244 @@ import (
 	"fmt"
 
 	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/lsm"
 )
 
-// Verify looks at the whole ledger and calls done with what is wrong with it,
-// nil if nothing: the invariants of SEMANTICS.md section 19, and those of the
-// tables. It takes about a microsecond for each transfer. No Prefetch may begin
-// until then.
-func (f *Forest) Verify(done func(error)) { done(f.verify()) }
-
-func (f *Forest) verify() error {
-	v := verifier{
-		tables:  f.tables,
-		pending: make([]pendingSums, f.tables.accounts.count),
-		last:    make([]position, f.tables.accounts.count),
-	}
-	for _, check := range []func() error{v.transfers, v.expiries, v.pendings, v.accounts, v.timestamps} {
-		if err := check(); err != nil {
-			return err
+// Verify reads the whole ledger and calls done with what is wrong with it, nil
+// if nothing: the invariants of SEMANTICS.md section 19, those of tables, and
+// that the trees hold what follows from the rows and nothing else. No other
+// method may be called before done. It takes some microseconds for each
+// transfer and about a hundred bytes of memory for each account.
+func (f *Forest) Verify(done func(error)) {
+	f.indexer.run(func(err error) {
+		if err != nil {
+			done(err)
+			return
 		}
-	}
-	return nil
-}
-
-type verifier struct {
-	tables  *tables
-	pending []pendingSums // by account
-	last    []position    // of its newest row, by account
-}
-
-// pendingSums is what the open pending transfers of an account come to.
-type pendingSums struct {
-	debits, credits ledger.Uint128
-	closing         int // how many of them closed it
-}
-
-// transfers checks that the log is sound and the index finds each of its rows.
-func (v *verifier) transfers() error {
-	t := v.tables
-	if err := t.transfers.checkRows(t.accounts.count); err != nil {
-		return err
-	}
-	for at := position(pageHeaderSize); at != t.transfers.end(); {
-		row := t.transfers.at(at)
-		var x ledger.Transfer
-		t.readTransfer(row, &x)
-		if ref := t.FindTransfer(x.ID, &x); ref != ledger.TransferRef(at) {
-			return fmt.Errorf("transfer %v at %#x is found at %#x", x.ID, uint64(at), uint64(ref))
-		}
-		for _, s := range [...]side{debitSide, creditSide} {
-			account := rowAccount(row, s)
-			if previous := readLinks(row, s).previous; previous != v.last[account] {
-				return fmt.Errorf("transfer %v links to %#x, not to %#x", x.ID, uint64(previous), uint64(v.last[account]))
+		f.tables.trees.verifyTables(func(err error) {
+			if err != nil {
+				done(err)
+				return
 			}
-			v.last[account] = at
-		}
-		at = t.transfers.normal(at + position(rowLength(row)))
-	}
-	return nil
+			f.tables.verify(done)
+		})
+	})
 }
 
-// expiries checks that the log is sound and its transfers are expired.
-func (v *verifier) expiries() error {
+func (t *tables) verify(done func(error)) {
+	v := &verifier{tables: t, done: done, accounts: make([]verified, t.slots())}
+	v.expected = trees{replaying: true, sums: new([treeCount]entrySum)}
+	v.lookups.tables = t
+	v.scanAccounts(0)
+}
+
+// verifier reads the accounts log, then the events log, then the trees, then
+// looks at what is in memory. It stops at the first error.
+type verifier struct {
+	tables   *tables
+	accounts []verified // by slot
+	lookups  lookups
+	expected trees // whose sums are those of the entries that follow from the rows
+	err      error
+	done     func(error)
+
+	slots        slot   // accounts that were scanned
+	lastAccount  uint64 // timestamp
+	events       uint64 // rows that were scanned
+	lastTransfer uint64 // timestamp
+	lastExpiry   uint64 // timestamp
+	older        slot   // the first account that is not older than the transfer
+	pendings     uint64 // pending transfers that were scanned
+}
+
+// verified is what is known of an account after the rows that were scanned.
+type verified struct {
+	balances
+	timestamp uint64
+	newest    position
+	// What its open pending transfers come to, modulo 2^64.
+	openDebits, openCredits uint64
+	closing                 uint32 // how many of them closed it
+}
+
+// fail ends the verification.
+func (v *verifier) fail(err error) {
+	done := v.done
+	v.done = nil
+	done(fmt.Errorf("forest: %w", err))
+}
+
+// scanAccounts reads the accounts log from a position on, a batch at a time, and
+// demands that every account is found by its id.
+func (v *verifier) scanAccounts(from position) {
 	t := v.tables
-	if err := t.expiries.checkRows(t.accounts.count); err != nil {
-		return err
-	}
-	for at := position(pageHeaderSize); at != t.expiries.end(); {
-		row := t.expiries.at(at)
-		r := readRow(row, fieldPending)
-		number := r.next64()
-		if number >= t.pendings.count || t.pendings.at(number).status() != ledger.PendingExpired {
-			return fmt.Errorf("pending transfer number %d is not expired", number)
-		}
-		at = t.expiries.normal(at + position(rowLength(row)))
-	}
-	return nil
+	end := from
+	v.lookups.reset()
+	t.accounts.Scan(from, t.accounts.End(), false, func(p position, row []byte) bool {
+		end = p + accountRowSize
+		v.account(p, row)
+		return v.err == nil && len(v.lookups.accounts.keys) < lookupsMax
+	}, func(err error) {
+		v.continueAfter(err, func() {
+			if v.slots < t.slots() && end > from {
+				v.scanAccounts(end)
+				return
+			}
+			v.scanEvents(0)
+		})
+	})
 }
 
-// pendings adds up the open pending transfers.
-func (v *verifier) pendings() error {
-	t := v.tables
-	for number := range t.pendings.count {
-		p := *t.pendings.at(number)
-		row := t.transfers.at(p.position())
-		var x ledger.Transfer
-		t.readTransfer(row, &x)
-		if x.Flags&ledger.TransferPending == 0 || t.pendingNumber(ledger.TransferRef(p.position())) != number {
-			return fmt.Errorf("transfer %v is not pending transfer number %d", x.ID, number)
-		}
-		if p.status() != ledger.PendingOpen {
-			continue
-		}
-		debit, credit := &v.pending[rowAccount(row, debitSide)], &v.pending[rowAccount(row, creditSide)]
-		debit.debits, _ = debit.debits.Add(x.Amount)
-		credit.credits, _ = credit.credits.Add(x.Amount)
-		if x.Flags&ledger.TransferClosingDebit != 0 {
-			debit.closing++
-		}
-		if x.Flags&ledger.TransferClosingCredit != 0 {
-			credit.closing++
-		}
+// continueAfter looks up what a scan has found, and goes on if all is well.
+func (v *verifier) continueAfter(err error, next func()) {
+	if err == nil {
+		err = v.err
 	}
-	return nil
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.lookups.run(func(err error) {
+		if err != nil {
+			v.fail(err)
+			return
+		}
+		next()
+	})
 }
 
-// accounts checks each account, and that debits equal credits over all.
-func (v *verifier) accounts() error {
-	t := v.tables
-	// Sums are modulo 2^128: what is equal stays equal.
-	var debitsPending, debitsPosted, creditsPending, creditsPosted ledger.Uint128
-	for i := range t.accounts.count {
-		a := t.accounts.at(ledger.AccountRef(i))
-		if err := v.account(ledger.AccountRef(i), a); err != nil {
-			return fmt.Errorf("account %v: %w", a.ID, err)
-		}
-		debitsPending, _ = debitsPending.Add(a.DebitsPending)
-		debitsPosted, _ = debitsPosted.Add(a.DebitsPosted)
-		creditsPending, _ = creditsPending.Add(a.CreditsPending)
-		creditsPosted, _ = creditsPosted.Add(a.CreditsPosted)
-	}
-	if debitsPending != creditsPending || debitsPosted != creditsPosted {
-		return fmt.Errorf("all debits are %v pending and %v posted, all credits %v and %v",
-			debitsPending, debitsPosted, creditsPending, creditsPosted)
-	}
-	return nil
-}
-
-func (v *verifier) account(ref ledger.AccountRef, a *account) error {
-	debits, debitsOverflow := a.DebitsPending.Add(a.DebitsPosted)
-	credits, creditsOverflow := a.CreditsPending.Add(a.CreditsPosted)
-	sums := v.pending[ref]
-	found, _ := v.tables.accounts.find(a.ID)
+func (v *verifier) account(p position, row []byte) {
+	a := accountFromRow(row)
 	switch {
-	case found != ref:
-		return fmt.Errorf("number %d is found as %d", ref, found)
-	case a.last != v.last[ref]:
-		return fmt.Errorf("newest row is %#x, not %#x", uint64(v.last[ref]), uint64(a.last))
+	case v.slots >= v.tables.slots() || p != v.tables.accountAt(v.slots):
+		v.err = fmt.Errorf("%v of the accounts is not that of account number %d", p, v.slots)
+		return
+	case a.Timestamp <= v.lastAccount || a.Timestamp > v.tables.lastAccount:
+		v.err = fmt.Errorf("account %v has the timestamp %d after %d", a.ID, a.Timestamp, v.lastAccount)
+		return
+	}
+	v.accounts[v.slots] = verified{balances: balances{flags: a.Flags}, timestamp: a.Timestamp}
+	v.lookups.accounts.add(idKey(a.ID), uint64(v.slots))
+	v.expected.indexAccount(row, v.slots, p)
+	v.lastAccount = a.Timestamp
+	v.slots++
+}
+
+// scanEvents does the same with the events log.
+func (v *verifier) scanEvents(from position) {
+	t := v.tables
+	end := from
+	v.lookups.reset()
+	t.events.Scan(from, t.events.End(), false, func(p position, row []byte) bool {
+		end = p + position(rowLength(row))
+		v.events++
+		v.event(p, row)
+		return v.err == nil && len(v.lookups.transfers.keys) < lookupsMax
+	}, func(err error) {
+		v.continueAfter(err, func() {
+			if v.events < t.events.Rows() && end > from {
+				v.scanEvents(end)
+				return
+			}
+			v.scanTree(0, lsm.Key{}, new(entrySum))
+		})
+	})
+}
+
+// treeWindow is how many entries of a tree are read at a time.
+const treeWindow = 8192
+
+// scanTree reads the entries of a tree, from a key on, and then those of the
+// other trees.
+func (v *verifier) scanTree(n int, from lsm.Key, sum *entrySum) {
+	if n == treeCount {
+		v.inMemory()
+		return
+	}
+	tree := v.tables.trees.all[n]
+	tree.Scan(lsm.Range{Min: from, Max: keyMax(n)}, treeWindow, nil, func(entries []lsm.Entry, err error) {
+		for _, e := range entries {
+			sum.add(e.Key, summed(n, e.Value))
+		}
+		switch {
+		case err != nil:
+			v.fail(err)
+		case len(entries) == treeWindow:
+			next, _ := entries[treeWindow-1].Key.Next()
+			v.scanTree(n, next, sum)
+		case *sum != v.expected.sums[n]:
+			v.fail(fmt.Errorf("tree %s has %d entries, %d follow from the rows, and they are not the same",
+				treeShapes[n].Name, sum.count, v.expected.sums[n].count))
+		default:
+			v.scanTree(n+1, lsm.Key{}, new(entrySum))
+		}
+	})
+}
+
+// keyMax returns the last key that a tree can have.
+func keyMax(n int) (key lsm.Key) {
+	for i := range treeShapes[n].Words {
+		key[i] = 1<<64 - 1
+	}
+	return key
+}
+
+// inMemory compares what is in memory with what the rows say.
+func (v *verifier) inMemory() {
+	t := v.tables
+	switch {
+	case v.slots != t.slots() || v.events != t.events.Rows():
+		v.fail(fmt.Errorf("the logs have %d and %d rows, but only %d and %d were found", t.slots(), t.events.Rows(), v.slots, v.events))
+		return
+	case v.lastAccount != t.lastAccount || v.lastTransfer != t.lastTransfer || v.pendings != t.pendings:
+		v.fail(fmt.Errorf("the rows end at %d and %d with %d pending transfers, not at %d and %d with %d",
+			v.lastAccount, v.lastTransfer, v.pendings, t.lastAccount, t.lastTransfer, t.pendings))
+		return
+	}
+	var sums [4]ledger.Uint128 // modulo 2^128: what is equal stays equal
+	for s := range v.accounts {
+		a := &v.accounts[s]
+		if err := v.checkAccount(slot(s), a); err != nil {
+			v.fail(fmt.Errorf("account number %d: %w", s, err))
+			return
+		}
+		for i, b := range [...]ledger.Uint128{a.debitsPending, a.creditsPending, a.debitsPosted, a.creditsPosted} {
+			sums[i], _ = sums[i].Add(b)
+		}
+	}
+	if sums[0] != sums[1] || sums[2] != sums[3] {
+		v.fail(fmt.Errorf("all debits are %v pending and %v posted, all credits %v and %v", sums[0], sums[2], sums[1], sums[3]))
+		return
+	}
+	done := v.done
+	v.done = nil
+	done(nil)
+}
+
+func (v *verifier) checkAccount(s slot, a *verified) error {
+	debits, debitsOverflow := a.debitsPending.Add(a.debitsPosted)
+	credits, creditsOverflow := a.creditsPending.Add(a.creditsPosted)
+	cached := v.tables.cache.ofSlot(s)
+	switch {
+	case v.tables.heads.at(s) != a.newest:
+		return fmt.Errorf("its newest row is %v, not %v", a.newest, v.tables.heads.at(s))
+	case cached != nil && (balancesOf(&cached.Account) != a.balances || cached.Timestamp != a.timestamp):
+		return fmt.Errorf("its rows come to %+v, but it is cached as %+v", a.balances, cached.Account)
 	case debitsOverflow || creditsOverflow:
 		return fmt.Errorf("the sum of two balances overflows")
-	case a.DebitsPending != sums.debits || a.CreditsPending != sums.credits:
-		return fmt.Errorf("%v and %v are pending, but open transfers come to %v and %v",
-			a.DebitsPending, a.CreditsPending, sums.debits, sums.credits)
-	case a.Flags&ledger.AccountDebitsMustNotExceedCredits != 0 && a.CreditsPosted.Less(debits):
-		return fmt.Errorf("debits %v exceed credits %v", debits, a.CreditsPosted)
-	case a.Flags&ledger.AccountCreditsMustNotExceedDebits != 0 && a.DebitsPosted.Less(credits):
-		return fmt.Errorf("credits %v exceed debits %v", credits, a.DebitsPosted)
-	case sums.closing > 1 || sums.closing == 1 && a.Flags&ledger.AccountClosed == 0:
-		return fmt.Errorf("%d open transfers closed it, its flags are %#x", sums.closing, a.Flags)
+	case a.debitsPending.Lo != a.openDebits || a.creditsPending.Lo != a.openCredits:
+		return fmt.Errorf("%v and %v are pending, but open transfers come to %d and %d modulo 2^64",
+			a.debitsPending, a.creditsPending, a.openDebits, a.openCredits)
+	case a.flags&ledger.AccountDebitsMustNotExceedCredits != 0 && a.creditsPosted.Less(debits):
+		return fmt.Errorf("debits %v exceed credits %v", debits, a.creditsPosted)
+	case a.flags&ledger.AccountCreditsMustNotExceedDebits != 0 && a.debitsPosted.Less(credits):
+		return fmt.Errorf("credits %v exceed debits %v", credits, a.debitsPosted)
+	case a.closing > 1 || a.closing == 1 && a.flags&ledger.AccountClosed == 0:
+		return fmt.Errorf("%d open transfers closed it, its flags are %#x", a.closing, a.flags)
 	}
 	return nil
 }
 
-// timestamps checks that no account or expiry shares its timestamp with
-// anything else; that logs ascend was seen before.
-func (v *verifier) timestamps() error {
-	t := v.tables
-	last := uint64(0)
-	for i := range t.accounts.count {
-		a := t.accounts.at(ledger.AccountRef(i))
-		if a.Timestamp <= last || t.transfers.hasAt(a.Timestamp) || t.expiries.hasAt(a.Timestamp) {
-			return fmt.Errorf("timestamp %d of account %v is out of order or not its own", a.Timestamp, a.ID)
-		}
-		last = a.Timestamp
-	}
-	for at := position(pageHeaderSize); at != t.expiries.end(); {
-		row := t.expiries.at(at)
-		if t.transfers.hasAt(rowTimestamp(row)) {
-			return fmt.Errorf("an expiry and a transfer have the timestamp %d", rowTimestamp(row))
-		}
-		at = t.expiries.normal(at + position(rowLength(row)))
-	}
-	return nil
+func balancesOf(a *ledger.Account) balances {
+	return balances{a.DebitsPending, a.DebitsPosted, a.CreditsPending, a.CreditsPosted, a.Flags}
 }

@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -87,6 +88,8 @@ func (b *Builder) Add(e *Entry) {
 	b.last = e.Key
 	x := &b.image.Index
 	x.Entries++
+	word := e.Key[b.config.Words-1]
+	x.Low, x.High = min(x.Low, word), max(x.High, word)
 	if e.Value == Tombstone {
 		x.Tombstones++
 	}
@@ -104,7 +107,7 @@ func (b *Builder) Add(e *Entry) {
 }
 
 func (b *Builder) begin() {
-	b.image = &Image{Index: Index{Words: b.config.Words}}
+	b.image = &Image{Index: Index{Words: b.config.Words, Low: math.MaxUint64}}
 	b.block = b.buffer()
 	b.hashes = b.hashes[:0]
 }

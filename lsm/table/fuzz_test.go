@@ -24,6 +24,8 @@ func FuzzPage(f *testing.F) {
 		}
 		key := Key{k0, k1, k2}
 		value, found, findErr := p.Find(key)
+		last := Key{k1, k2, k0}
+		some, rangeErr := p.AppendRange(nil, key, last)
 		entries, err := p.Append(nil)
 		if err != nil {
 			return
@@ -34,6 +36,10 @@ func FuzzPage(f *testing.F) {
 		i, has := slices.BinarySearchFunc(entries, key, func(e Entry, k Key) int { return e.Key.Compare(k) })
 		if findErr != nil || found != has || has && value != entries[i].Value {
 			t.Fatalf("found %v, %d, %v; want %v", found, value, findErr, has)
+		}
+		checkRange(t, entries, some, key, last)
+		if rangeErr != nil {
+			t.Fatal(rangeErr)
 		}
 	})
 }

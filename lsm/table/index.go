@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/ledgerd/ledgerd/internal/block"
 )
 
@@ -19,7 +21,7 @@ import (
 // The index, with keys of w words:
 //
 //	offset  size  field
-//	     0     2  version: 1
+//	     0     2  version: 2
 //	     2     1  w, 1..3
 //	     3     1  reserved, 0
 //	     4     4  entries, not 0
@@ -27,7 +29,9 @@ import (
 //	    12     4  pages, not 0
 //	    16     4  blocks before the root
 //	    20     4  lines of the filter, 0 if there is none
-//	    24    8w  last key
+//	    24     8  least last word of a key
+//	    32     8  greatest last word
+//	    40    8w  last key
 //	           24 for each block before the root: its reference
 //	      8w + 16 for each page, in order:
 //	               8w  first key
@@ -38,8 +42,8 @@ import (
 //	                4  offset in the block's payload
 //	           64 for each line of the filter: see Filter
 const (
-	indexVersion    = 1
-	indexHeaderSize = 24
+	indexVersion    = 2
+	indexHeaderSize = 40
 	rootFooterSize  = 4
 	// blocksMax bounds the blocks of a table, whose numbers have two bytes.
 	blocksMax = 1 << 12
@@ -50,6 +54,7 @@ type Index struct {
 	Words      int
 	Entries    int
 	Tombstones int
+	Low, High  uint64 // least and greatest last word of a key
 	Last       Key
 	Pages      []PageRef
 	Blocks     []block.Ref // without the root
@@ -81,6 +86,20 @@ func (x *Index) Find(key Key) int {
 	return sort.Search(len(x.Pages), func(i int) bool { return key.Less(x.Pages[i].First) }) - 1
 }
 
+// Open opens page n in the payload of its block, if it has the checksum that it
+// must have. The error wraps ErrFormat.
+func (x *Index) Open(n int, payload []byte) (Page, error) {
+	p := &x.Pages[n]
+	if int64(p.Offset)+int64(p.Size) > int64(len(payload)) {
+		return Page{}, fmt.Errorf("%w: page %d is behind the end of its block", ErrFormat, n)
+	}
+	b := payload[p.Offset:][:p.Size]
+	if xxhash.Sum64(b) != p.Sum {
+		return Page{}, fmt.Errorf("%w: page %d has another checksum", ErrFormat, n)
+	}
+	return OpenPage(b, x.Words)
+}
+
 // AppendRoot appends to b, which holds the pages in the root block, the index
 // and the footer.
 func (x *Index) AppendRoot(b []byte) []byte {
@@ -90,6 +109,8 @@ func (x *Index) AppendRoot(b []byte) []byte {
 	for _, n := range [...]int{x.Entries, x.Tombstones, len(x.Pages), len(x.Blocks), len(x.Filter) / filterLineWords} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(n))
 	}
+	b = binary.LittleEndian.AppendUint64(b, x.Low)
+	b = binary.LittleEndian.AppendUint64(b, x.High)
 	b = appendKey(b, x.Last, x.Words)
 	for i := range x.Blocks {
 		var ref [block.RefSize]byte
@@ -134,18 +155,19 @@ func DecodeRoot(payload []byte) (*Index, error) {
 	var counts [5]int
 	for i := range counts {
 		counts[i] = int(binary.LittleEndian.Uint32(b[4+4*i:]))
-		if counts[i] > len(payload)*8 { // no count is larger, and products do not overflow
-			return nil, fmt.Errorf("%w: count of %d in an index", ErrFormat, counts[i])
-		}
 	}
 	x.Entries, x.Tombstones = counts[0], counts[1]
 	pages, blocks, lines := counts[2], counts[3], counts[4]
 	switch {
+	case max(pages, blocks, lines) > len(payload), // products do not overflow
+		x.Entries > pages*(PageSizeMax/entrySizeMin):
+		return nil, fmt.Errorf("%w: index of %d entries in %d pages, %d blocks, %d lines", ErrFormat, x.Entries, pages, blocks, lines)
 	case x.Words < 1 || x.Words > WordsMax || b[3] != 0,
 		pages == 0 || blocks > blocksMax || x.Tombstones > x.Entries,
 		indexSize(x.Words, pages, blocks, lines) != len(b)+rootFooterSize:
 		return nil, fmt.Errorf("%w: index of %d bytes has %d pages, %d blocks, %d lines", ErrFormat, len(b), pages, blocks, lines)
 	}
+	x.Low, x.High = binary.LittleEndian.Uint64(b[24:]), binary.LittleEndian.Uint64(b[32:])
 	b = b[indexHeaderSize:]
 	x.Last, b = takeKey(b, x.Words)
 	x.Blocks = make([]block.Ref, blocks)
@@ -185,6 +207,9 @@ func (x *Index) validate() error {
 		if int(p.Block) > len(x.Blocks) || i > 0 && !x.Pages[i-1].First.Less(p.First) {
 			return fmt.Errorf("%w: page %d of an index is out of order", ErrFormat, i)
 		}
+	}
+	if x.Low > x.High {
+		return fmt.Errorf("%w: the last words of a table are from %d to %d", ErrFormat, x.Low, x.High)
 	}
 	if x.Last.Less(x.Pages[len(x.Pages)-1].First) {
 		return fmt.Errorf("%w: the last key of a table is before its last page", ErrFormat)

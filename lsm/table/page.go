@@ -253,6 +253,32 @@ func (p *Page) Append(dst []Entry) ([]Entry, error) {
 	return dst, nil
 }
 
+// AppendRange appends to dst the entries from first to last, and up to 62 around
+// them. It decodes hardly more than these. The error wraps ErrFormat.
+func (p *Page) AppendRange(dst []Entry, first, last Key) ([]Entry, error) {
+	n, err := p.restartBefore(first)
+	if err != nil {
+		return dst, err
+	}
+	for at := p.restart(n); n < p.restartCount(); n++ {
+		start := len(dst)
+		size := min(restartInterval, p.count-n*restartInterval)
+		dst = slices.Grow(dst, size)
+		run := dst[start : start+size]
+		if at != p.restart(n) {
+			return dst, p.broken(at)
+		}
+		if at = p.decodeRun(at, run); at < 0 || start > 0 && !dst[start-1].Key.Less(run[0].Key) {
+			return dst, p.broken(p.restart(n))
+		}
+		if last.Less(run[0].Key) {
+			break
+		}
+		dst = dst[:start+size]
+	}
+	return dst, nil
+}
+
 // decodeRun decodes a restart and the entries that lean on it, as step does
 // one by one, and returns the offset behind them, or -1 if they are not valid.
 // Merging spends most of its time here: the words of the key are variables of
@@ -315,23 +341,11 @@ func (p *Page) decodeRun(at int, run []Entry) int {
 // Find returns the value of a key, which may be Tombstone. It decodes at most
 // 32 entries. The error wraps ErrFormat.
 func (p *Page) Find(key Key) (value uint64, found bool, err error) {
-	low, high := 0, p.restartCount() // the key is at or behind restart low, before high
-	var c cursor
-	for high-low > 1 {
-		middle := (low + high) / 2
-		c.at = p.restart(middle)
-		if c.at >= p.restarts {
-			return 0, false, p.broken(c.at)
-		}
-		if _, ok := p.step(&c, true); !ok {
-			return 0, false, p.broken(c.at)
-		}
-		if key.Less(c.key) {
-			high = middle
-		} else {
-			low = middle
-		}
+	low, err := p.restartBefore(key)
+	if err != nil {
+		return 0, false, err
 	}
+	var c cursor
 	c.at = p.restart(low)
 	for i := low * restartInterval; i < min(p.count, (low+1)*restartInterval); i++ {
 		if c.at >= p.restarts {
@@ -346,6 +360,27 @@ func (p *Page) Find(key Key) (value uint64, found bool, err error) {
 		}
 	}
 	return 0, false, nil
+}
+
+// restartBefore returns the number of the last restart at or before a key, or 0.
+func (p *Page) restartBefore(key Key) (int, error) {
+	low, high := 0, p.restartCount()
+	for high-low > 1 {
+		middle := (low + high) / 2
+		c := cursor{at: p.restart(middle)}
+		if c.at >= p.restarts {
+			return 0, p.broken(c.at)
+		}
+		if _, ok := p.step(&c, true); !ok {
+			return 0, p.broken(c.at)
+		}
+		if key.Less(c.key) {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return low, nil
 }
 
 func (p *Page) broken(at int) error {

@@ -20,8 +20,9 @@ const (
 	// ZoneSize is the size of the zone in bytes. It begins at offset 0.
 	ZoneSize = Copies * CopySlotSize
 	// FormatVersion is the format of the data file that this release writes
-	// and reads, the zones of the journal and of the grid included.
-	FormatVersion = 1
+	// and reads, the zones of the journal and of the grid included, and what
+	// the ledger keeps in blocks. Version 1 had all rows in snapshots.
+	FormatVersion = 2
 
 	copySize = blockio.SectorSize
 )
@@ -172,13 +173,16 @@ func (v verdict) String() string {
 	return [...]string{"good", "without magic", "of a newer format", "of an older format", "damaged", "unreadable"}[v]
 }
 
+// formatVersion returns what any format says of itself.
+func formatVersion(b []byte) uint32 { return binary.LittleEndian.Uint32(b[offsetVersion:]) }
+
 // decodeCopy reads the copy that should be the index-th one. Only when it is
 // good are state and sum set.
 func decodeCopy(b []byte, index int) (state State, sum checksum.Sum, v verdict) {
 	if [8]byte(b) != magic {
 		return State{}, sum, copyForeign
 	}
-	switch version := binary.LittleEndian.Uint32(b[offsetVersion:]); {
+	switch version := formatVersion(b); {
 	case version > FormatVersion:
 		return State{}, sum, copyNewer
 	case version < FormatVersion:

@@ -39,6 +39,7 @@ func (s *Superblock) finishOpen() {
 			continue
 		}
 		c.state, c.sum, c.verdict = decodeCopy(s.reads[i].Buf, i)
+		c.version = formatVersion(s.reads[i].Buf)
 	}
 	chosen, err := choose(&copies)
 	if err != nil {
@@ -57,7 +58,8 @@ type copyFound struct {
 	state   State
 	sum     checksum.Sum
 	verdict verdict
-	err     error // of an unreadable copy
+	version uint32 // of its format, if it is of another one
+	err     error  // of an unreadable copy
 }
 
 // choose returns the index of a copy of the highest sequence that has openMin
@@ -92,10 +94,12 @@ func choose(copies *[Copies]copyFound) (int, error) {
 // reject says why no copy could be chosen.
 func reject(copies *[Copies]copyFound) error {
 	var counts [copyUnreadable + 1]int
+	var versions [copyUnreadable + 1]uint32
 	var texts []string
 	for i := range Copies {
 		v := copies[i].verdict
 		counts[v]++
+		versions[v] = copies[i].version
 		text := fmt.Sprintf("copy %d at offset %d is %v", i, i*CopySlotSize, v)
 		if v == copyGood {
 			text += fmt.Sprintf(" with sequence %d", copies[i].state.Sequence)
@@ -105,16 +109,17 @@ func reject(copies *[Copies]copyFound) error {
 		}
 		texts = append(texts, text)
 	}
-	why := ErrQuorum
 	switch {
 	case counts[copyForeign] == Copies:
 		return ErrNotDataFile
 	case counts[copyNewer] >= openMin:
-		why = ErrFormatNewer
+		return fmt.Errorf("%w: version %d, and this release reads version %d: start a later release with it",
+			ErrFormatNewer, versions[copyNewer], FormatVersion)
 	case counts[copyOlder] >= openMin:
-		why = ErrFormatOlder
+		return fmt.Errorf("%w: version %d, and this release reads version %d: start an earlier release with it, or format a new file",
+			ErrFormatOlder, versions[copyOlder], FormatVersion)
 	}
-	return fmt.Errorf("%w: %s", why, strings.Join(texts, ", "))
+	return fmt.Errorf("%w: %s", ErrQuorum, strings.Join(texts, ", "))
 }
 
 // Repair makes what Open found stable and rewrites the copies that differ from

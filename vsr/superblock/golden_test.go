@@ -1,0 +1,66 @@
+package superblock
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// The first copies of testState as the releases of each format wrote them, up
+// to the last byte that is not zero. The releases of version 1 had the same
+// superblock, and other blocks.
+const (
+	goldenVersion1 = "6c65646765726400" + "01000000" + "00000000" + "57836a7ad422d74d8028f058057d1b75" + goldenRest
+	goldenVersion2 = "6c65646765726400" + "02000000" + "00000000" + "f273ddf0dc3b61ac9dceef653f85fe4f" + goldenRest
+
+	goldenRest = "0100000000000000" + // sequence
+		"00000000000000000000000000000000" + // parent
+		"4d000000000000000000000000000000" + // cluster
+		"01030100" + "00000000" + "00000000" + "00000000" + // replica, count and flags; views
+		"0000000000000000" + // highest commit
+		"00040000" + "00000400" + "0000800000000000" + "00040000" + "00800000" + // layout
+		"0000000000000000" +
+		"0000000000000000000000000000000000000000000000000000000000000000" + // checkpoint: parent, checksum
+		"0000000000000000" + "01" // its op and next ordinal
+)
+
+func golden(t *testing.T, text string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, make([]byte, copySize-len(b))...)
+}
+
+func TestGolden(t *testing.T) {
+	if got, want := Format(testState())[:copySize], golden(t, goldenVersion2); !bytes.Equal(got, want) {
+		t.Errorf("a new file begins with\n%x, not\n%x", got[:200], want[:200])
+	}
+}
+
+// A file of version 1 is refused with both versions named, and so is one of a
+// version to come.
+func TestOtherFormats(t *testing.T) {
+	version3 := golden(t, goldenVersion2)
+	version3[offsetVersion] = 3
+	for _, test := range []struct {
+		image []byte
+		want  error
+		text  string
+	}{
+		{golden(t, goldenVersion1), ErrFormatOlder, ": version 1, and this release reads version 2: start an earlier release with it, or format a new file"},
+		{version3, ErrFormatNewer, ": version 3, and this release reads version 2: start a later release with it"},
+	} {
+		disk := newDisk(1)
+		for i := range Copies {
+			test.image[offsetCopy] = byte(i)
+			disk.Poke(int64(i)*CopySlotSize, test.image)
+		}
+		if _, err := open(disk); !errors.Is(err, test.want) || !strings.HasSuffix(err.Error(), test.text) {
+			t.Error(err)
+		}
+	}
+}
