@@ -15,6 +15,7 @@ type clusterOptions struct {
 	replicas       int
 	partitionEvery time.Duration // on average; 0: never
 	oneWay         int           // percent of partitions
+	together       int           // percent of crashes that are of all replicas
 	// victims are the replicas whose disks rot, a bit for each: fewer than a
 	// replication quorum, so that one good copy of everything is left.
 	victims uint8
@@ -38,6 +39,15 @@ func (c *clusterOptions) core(r random, fault faultKind) uint8 {
 // quorums are those of replication, by the number of replicas.
 var quorums = [...]int{1: 1, 2: 2, 3: 2, 4: 2, 5: 3, 6: 3}
 
+// crashAll lets the power fail for the whole cluster.
+func (s *simulation) crashAll() {
+	for _, r := range s.replicas {
+		if r.process != nil {
+			r.crash(r.process)
+		}
+	}
+}
+
 // mayRot reports whether what this replica has on its disk may become
 // unreadable.
 func (r *replica) mayRot() bool {
@@ -54,6 +64,7 @@ func drawCluster(seed uint64, o *options) clusterOptions {
 		oneWay:         oneOf(r, 0, 30, 100),
 	}
 	if c.replicas > 1 {
+		c.together = oneOf(r, 0, 10, 50)
 		o.fault = oneOf(r, faultNone, faultNone, faultRot, faultRead, faultWrite)
 		o.crashes *= 2
 		for range quorums[c.replicas] - 1 {

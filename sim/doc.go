@@ -11,6 +11,7 @@
 // # Parts
 //
 //	options    what one seed is like
+//	cluster    how many replicas, who hears of whom, who is left in the end
 //	scheduler  virtual time: the only source of order
 //	network    packets between endpoints, which are replicas or clients
 //	storage    a replica's disk: delays, order of completion, injected faults
@@ -21,14 +22,15 @@
 // and the checkers, which know nothing of the workload:
 //
 //	checkMachine  what is executed: one history, the same at every replay, with
-//	              the replies of sim/model
+//	              the replies of sim/model, and the same checkpoints on every
+//	              replica
 //	checkBus      what is sent to clients: each request executed once and
-//	              answered by its own reply, ordinals and views never regress,
-//	              nobody evicted without cause
+//	              answered by its own reply, after a quorum of disks has it,
+//	              ordinals and views never regress, nobody evicted without cause
 //	checkState    all records of the ledger, read back, and their sums
-//	liveness      in simulation: when all faults have ended, so does each call
+//	liveness      in simulation: when all faults have ended, so does each call,
+//	              and what is left of the cluster comes to one state
 //
-// Nothing here depends on there being one replica except where a comment says
-// so. The package starts no goroutine and reads no clock: equal seeds give
+// The package starts no goroutine and reads no clock: equal seeds give
 // equal runs, byte for byte.
 package sim

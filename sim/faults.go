@@ -76,14 +76,18 @@ func (r *replica) drawFault() *fault {
 func (r *replica) rot(f *fault) {
 	random, layout := r.sim.faults, &r.sim.options.layout
 	low, high := int64(0), layout.JournalHeadersOffset()
-	switch random.IntN(5) {
+	zone := random.IntN(5)
+	if zone == 0 && !r.alone() {
+		zone = 2 // nobody heals its superblock before the next rot
+	}
+	switch zone {
 	case 0: // the superblock: its copies begin their slots
 		f.offset = int64(random.IntN(superblock.Copies))*superblock.CopySlotSize + int64(random.IntN(2048))
 	case 1:
 		low, high = layout.JournalHeadersOffset(), layout.JournalRecordsOffset()
 	case 2, 3: // often the record written last: nothing but its witness tells that it was
 		low, high = layout.JournalRecordsOffset(), layout.GridOffset()
-		if r.record.size > 0 && random.chance(70) {
+		if r.record.size > 0 && (random.chance(70) || !r.alone()) {
 			low, high = r.record.offset, r.record.offset+r.record.size
 		}
 	case 4:

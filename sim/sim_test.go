@@ -29,7 +29,7 @@ func TestSeeds(t *testing.T) {
 	}
 	t.Logf("%+v", totals)
 	if totals.Requests == 0 || totals.Replayed == 0 || totals.Answers == 0 || totals.Evictions == 0 ||
-		totals.Crashes == 0 || totals.Failures == 0 || totals.Checkpoints == 0 {
+		totals.Crashes == 0 || totals.Failures == 0 || totals.Checkpoints == 0 || totals.Syncs == 0 {
 		t.Error("something never happened")
 	}
 }

@@ -195,6 +195,9 @@ func (s *simulation) calmDown() {
 			}
 			continue
 		}
+		if !r.alone() {
+			r.clockOffset = 0 // somebody has set it right
+		}
 		if p := r.process; p != nil {
 			p.storage.calm = true
 			if f := p.fault; !f.struck {
@@ -256,7 +259,9 @@ func (s *simulation) crashInTime(r *replica) {
 		return
 	}
 	s.scheduler.after(s.faults.duration(0, 2*every), func() {
-		if r.process != nil {
+		if s.options.cluster.together > 0 && s.faults.chance(s.options.cluster.together) {
+			s.crashAll()
+		} else if r.process != nil {
 			r.crash(r.process)
 		}
 		if s.crashesLeft > 0 && !s.calm {

@@ -45,10 +45,17 @@ type clockSample struct {
 
 // tick notes that time passes. What was measured before a jump means nothing.
 func (c *clock) tick(now uint64) {
-	if passed := int64(now - c.last); passed < 0 || passed > clockJump {
+	if c.jumped(now) {
 		c.samples = [wire.ReplicasMax]clockSample{}
 	}
 	c.last = now
+}
+
+// jumped reports whether the own clock shows something else than it should so
+// soon after the last tick.
+func (c *clock) jumped(now uint64) bool {
+	passed := int64(now - c.last)
+	return passed < -clockJump || passed > clockJump
 }
 
 // measure takes the answer of a replica that was asked when the own clock showed
@@ -163,5 +170,6 @@ func (r *Replica) realtime() (now uint64, ok bool) {
 	if r.alone() {
 		return now, true
 	}
-	return now + uint64(r.group.clock.move), r.group.clock.agreed
+	c := &r.group.clock
+	return now + uint64(c.move), c.agreed && !c.jumped(now) // the move was for the clock as it was
 }

@@ -81,7 +81,7 @@ func (r *Replica) appendStashed() {
 			return
 		}
 		size := int(header.Size)
-		if r.journal.InFlight() == journal.AppendsMax || !r.journal.Fits(header.Op, header.Offset, size) {
+		if r.journal.Mending() || r.journal.InFlight() == journal.AppendsMax || !r.journal.Fits(header.Op, header.Offset, size) {
 			return
 		}
 		if header.Offset != r.journal.NextOffset(r.head.offsetEnd, size) || Ordinal(header.Ordinal) != r.head.ordinal+1 {

@@ -23,6 +23,9 @@ func (r *Replica) Open(done func(error)) {
 			r.root = r.superblock.State()
 			err = r.options.expect(&r.root)
 		}
+		if err == nil && !r.alone() && r.options.Peers == nil {
+			err = fmt.Errorf("the data file is of a cluster of %d replicas, and there is no way to reach the others", r.root.ReplicaCount)
+		}
 		if err != nil {
 			r.fail(err)
 			return

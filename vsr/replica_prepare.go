@@ -88,6 +88,9 @@ func (r *Replica) prepareWaiting() {
 		if count == 0 && pulseSlots == 0 {
 			return
 		}
+		if r.journal.Mending() {
+			return
+		}
 		if r.journal.InFlight() > 0 && r.requests.bytes < coalesceBytes {
 			return // joins the group that forms behind the write in flight
 		}

@@ -51,6 +51,9 @@ func (j *Journal) Faulty(op uint64) bool {
 // Quiet reports whether nothing is being written: Truncate may be called.
 func (j *Journal) Quiet() bool { return j.InFlight() == 0 && j.mending == 0 }
 
+// Mending reports whether Repair or Truncate is writing: nothing may be appended.
+func (j *Journal) Mending() bool { return j.mending > 0 }
+
 // mend writes buf durably, then calls done.
 func (j *Journal) mend(what string, offset int64, buf []byte, done func()) {
 	j.mending++

@@ -1,0 +1,270 @@
+package vsr_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/internal/u128"
+	"github.com/ledgerd/ledgerd/vsr"
+	"github.com/ledgerd/ledgerd/vsr/faultdisk"
+	"github.com/ledgerd/ledgerd/wire"
+)
+
+// trio is three replicas of the example's store in one process, with a network
+// that loses nothing but what is for a replica that is down.
+type trio struct {
+	t       *testing.T
+	layout  vsr.Layout
+	pool    buffer.Pool
+	now     uint64
+	disks   [3]*faultdisk.Disk
+	nodes   [3]*vsr.Replica // nil: down
+	packets []packet
+	replies map[u128.Uint128][]byte // the last one to each client
+	// restarts counts the replicas that wanted to be opened again.
+	restarts int
+}
+
+type packet struct {
+	to    uint8
+	frame []byte
+}
+
+// member is what one replica sees of the trio.
+type member struct {
+	*trio
+	index uint8
+}
+
+func (m member) Realtime() uint64 { return m.now }
+
+func (m member) SendToReplica(to uint8, message *buffer.Buffer) {
+	m.packets = append(m.packets, packet{to, bytes.Clone(message.Bytes)})
+}
+
+func (m member) SendToClient(client u128.Uint128, message *buffer.Buffer) {
+	m.replies[client] = bytes.Clone(message.Bytes)
+}
+
+func newTrio(t *testing.T) *trio {
+	c := &trio{t: t, layout: smallLayout(), now: 1_000_000, replies: map[u128.Uint128][]byte{}}
+	for i := range c.disks {
+		c.disks[i] = faultdisk.New(rand.New(rand.NewPCG(uint64(i), 7)))
+		c.disks[i].Poke(0, vsr.Format(vsr.FormatConfig{Replica: uint8(i), ReplicaCount: 3, Layout: c.layout}))
+		c.start(uint8(i))
+	}
+	return c
+}
+
+func (c *trio) start(i uint8) {
+	m := member{c, i}
+	c.nodes[i] = vsr.New(vsr.Options{
+		Storage: c.disks[i], Bus: m, Peers: m, Clock: m, Pool: &c.pool, NewStateMachine: newStore,
+		Release: wire.Release0_17_9, ReleaseClientMin: wire.ReleaseMin, FileSize: 1 << 40,
+	})
+	c.nodes[i].Open(func(err error) {
+		if err != nil && err != vsr.ErrRestart {
+			c.t.Fatal(err)
+		}
+	})
+}
+
+// kill cuts the power of one replica.
+func (c *trio) kill(i uint8) {
+	c.nodes[i] = nil
+	c.disks[i] = c.disks[i].PowerCut()
+}
+
+// pass lets 10 ms pass, and everything happen that can.
+func (c *trio) pass() {
+	c.now += uint64(vsr.TickInterval)
+	for _, node := range c.nodes {
+		if node != nil {
+			node.Tick()
+		}
+	}
+	for busy := true; busy; {
+		busy = false
+		for len(c.packets) > 0 {
+			p := c.packets[0]
+			c.packets = c.packets[1:]
+			if node := c.nodes[p.to]; node != nil {
+				c.deliver(node, p.frame)
+			}
+			busy = true
+		}
+		for i, node := range c.nodes {
+			if node == nil {
+				continue
+			}
+			busy = node.Step() || c.disks[i].Step() || busy
+			switch err := node.Err(); err {
+			case nil:
+			case vsr.ErrRestart:
+				c.restarts++
+				c.start(uint8(i))
+				busy = true
+			default:
+				c.t.Fatalf("replica %d: %v", i, err)
+			}
+		}
+	}
+}
+
+func (c *trio) deliver(node *vsr.Replica, frame []byte) {
+	message := c.pool.Acquire(len(frame))
+	copy(message.Bytes, frame)
+	node.OnMessage(message)
+	message.Release()
+}
+
+// call sends a request to all replicas, again and again, until it is answered.
+func (c *trio) call(header wire.Request, body []byte) wire.Reply {
+	c.t.Helper()
+	header.Release, header.Size = wire.Release0_17_9, uint32(wire.HeaderSize+len(body))
+	frame := make([]byte, header.Size)
+	copy(frame[wire.HeaderSize:], body)
+	header.Encode(frame)
+	wire.Seal(frame)
+	delete(c.replies, header.Client)
+	for tick := range 3000 {
+		if tick%20 == 0 {
+			for i := range c.nodes {
+				c.packets = append(c.packets, packet{uint8(i), frame})
+			}
+		}
+		c.pass()
+		if b := c.replies[header.Client]; b != nil {
+			var reply wire.Reply
+			if err := reply.Decode(b); err != nil {
+				c.t.Fatal(err)
+			}
+			if reply.Request == header.Request { // not a former one, executed again
+				return reply
+			}
+		}
+	}
+	c.t.Fatalf("no answer: %v, %v, %v", c.nodes[0], c.nodes[1], c.nodes[2])
+	return wire.Reply{}
+}
+
+// patron is a client of a trio.
+type patron struct {
+	*trio
+	id      u128.Uint128
+	session uint64
+	latest  wire.Reply
+}
+
+func (c *trio) newPatron(id uint64) *patron {
+	p := &patron{trio: c, id: u128.From64(id)}
+	p.latest = c.call(wire.Request{Client: p.id, Operation: wire.OperationRegister}, make([]byte, wire.RegisterSize))
+	p.session = p.latest.Commit
+	return p
+}
+
+func (p *patron) do(operation byte, s string) string {
+	p.t.Helper()
+	p.latest = p.call(wire.Request{
+		Client: p.id, Session: p.session, Parent: p.latest.Context, Request: p.latest.Request + 1, Operation: wire.Operation(operation),
+	}, text(s))
+	return string(p.replies[p.id][wire.HeaderSize:])
+}
+
+// The primary dies, again and again: what was acknowledged is there, and the
+// others go on within seconds. One that comes back catches up, by the journal or
+// by a checkpoint.
+func TestPrimaryDies(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	padding := strings.Repeat("x", 900)
+	for round := range 12 {
+		for i := range 1 + round*4 {
+			value := fmt.Sprint(round, "-", i, padding)
+			if got := p.do(opSet, "key="+value); got != value {
+				t.Fatalf("round %d: set returned %.20q", round, got)
+			}
+		}
+		primary := uint8(p.latest.View % 3)
+		began := c.now
+		c.kill(primary)
+		value := fmt.Sprint(round, "-", round*4, padding)
+		if got := p.do(opGet, "key"); got != value {
+			t.Fatalf("round %d: the value is %.20q, not %.20q", round, got, value)
+		}
+		if took := (c.now - began) / uint64(vsr.TickInterval); took > 500 {
+			t.Errorf("round %d: no answer for %d ticks", round, took)
+		}
+		c.start(primary)
+		c.settle()
+	}
+}
+
+// settle waits until all replicas have executed the same.
+func (c *trio) settle() {
+	c.t.Helper()
+	for range 2000 {
+		c.pass()
+		a, b, d := c.nodes[0], c.nodes[1], c.nodes[2]
+		if a.CommitMin() == b.CommitMin() && b.CommitMin() == d.CommitMin() && a.View() == b.View() && b.View() == d.View() {
+			return
+		}
+	}
+	c.t.Fatalf("they do not come together: %v, %v, %v", c.nodes[0], c.nodes[1], c.nodes[2])
+}
+
+// All lose power at once, and each finds another record rotten: together they
+// have everything.
+func TestRotInEveryReplica(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	for i := range 6 {
+		p.do(opSet, fmt.Sprintf("key%d=%d", i, i))
+	}
+	c.settle()
+	for i := range c.disks {
+		c.kill(uint8(i))
+		at := c.layout.JournalRecordsOffset() + int64(3+i)*4096 // records of one sector each
+		if !bytes.Contains(c.disks[i].Peek(at, 4096), []byte("key")) {
+			t.Fatalf("replica %d: no record at offset %d", i, at)
+		}
+		c.disks[i].Rot(at+300, 1)
+	}
+	for i := range c.disks {
+		c.start(uint8(i))
+	}
+	for i := range 6 {
+		if got := p.do(opGet, fmt.Sprintf("key%d", i)); got != fmt.Sprint(i) {
+			t.Errorf("key%d is %q", i, got)
+		}
+	}
+	c.settle()
+}
+
+// One replica has a rotten grid: it mends it from the others.
+func TestRottenGridIsMended(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	for i := range 40 {
+		p.do(opSet, fmt.Sprintf("key%d=%d", i, i))
+	}
+	c.settle()
+	c.kill(1)
+	c.disks[1].Rot(c.layout.GridOffset(), 8*4096)
+	c.start(1)
+	p.do(opSet, "last=one")
+	c.settle()
+	if c.restarts != 1 {
+		t.Fatalf("%d replicas wanted to be opened again", c.restarts)
+	}
+	c.kill(1)
+	c.start(1)
+	c.settle()
+	if c.restarts != 1 {
+		t.Error("the grid was not mended")
+	}
+}
