@@ -2,16 +2,19 @@ package lsm
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/ledgerd/ledgerd/lsm/table"
 )
 
 // lookupReadsMax is how many pages one Lookup reads at a time.
-const lookupReadsMax = 64
+const lookupReadsMax = 128
 
 // lookup is a batch of keys on its way through the runs of a tree, from the
-// newest to the oldest. All keys pass one run before the next.
+// newest to the oldest. All keys pass one run before the next. What must be read
+// is put down on the way, of all runs that may have a key, and read in the end,
+// all of it in flight together: of values of one key the newest counts.
 type lookup struct {
 	tree    *Tree
 	version *version
@@ -23,7 +26,8 @@ type lookup struct {
 	unresolved  []int32  // numbers of keys
 	first, last Key      // of the unresolved, when the first run was reached
 	stage       int      // number of the run: those of level 0, then the levels
-	pages       []wanted // in the run at hand, sorted by page
+	pages       []wanted // that must be read; in the end sorted by page
+	sources     []int32  // of keys, if there are pages: number of the run in whose page it was found
 	next        int      // of pages
 	inFlight    int
 	err         error
@@ -32,9 +36,12 @@ type lookup struct {
 
 // wanted is a key that may be in a page.
 type wanted struct {
-	part, page int32
-	key        int32
+	run, part, page int32
+	key             int32
 }
+
+// noSource is the source of what no page had: a run older than all.
+const noSource = math.MaxInt32
 
 // Lookup sets each of values to the value of the key of the same number, or to
 // Absent. Both slices are the tree's until done is called, often before Lookup
@@ -102,19 +109,31 @@ func (t *Tree) idleLookup() *lookup {
 
 // run goes on until it has to wait.
 func (l *lookup) run() {
-	for l.readPages() && l.err == nil && len(l.unresolved) > 0 {
-		if l.stage == len(l.version.order) {
-			break
-		}
-		// New ids that ascend with time lie behind all tables.
-		if r := l.version.order[l.stage]; r.overlaps(l.first, l.last) && !l.collect(r) {
+	if n := len(l.version.order); l.stage < n && l.err == nil {
+		if !l.pass() {
 			return
 		}
-		l.stage++
+		l.stage = n
+		slices.SortFunc(l.pages, func(a, b wanted) int {
+			return cmp.Or(cmp.Compare(a.run, b.run), cmp.Compare(a.part, b.part), cmp.Compare(a.page, b.page), cmp.Compare(a.key, b.key))
+		})
 	}
-	if l.inFlight == 0 && (l.next == len(l.pages) || l.err != nil) {
+	l.readPages()
+	if l.inFlight == 0 {
 		l.finish()
 	}
+}
+
+// pass passes the unresolved keys through the runs. It reports false if it has to
+// wait for indexes.
+func (l *lookup) pass() bool {
+	for ; l.err == nil && len(l.unresolved) > 0 && l.stage < len(l.version.order); l.stage++ {
+		// New ids that ascend with time lie behind all tables.
+		if r := l.version.order[l.stage]; r.overlaps(l.first, l.last) && !l.collect(r) {
+			return false
+		}
+	}
+	return true
 }
 
 func (l *lookup) finish() {
@@ -122,7 +141,7 @@ func (l *lookup) finish() {
 	if err != nil {
 		err = t.wrap(err)
 	}
-	*l = lookup{tree: t, hashes: l.hashes, unresolved: l.unresolved[:0], pages: l.pages[:0]}
+	*l = lookup{tree: t, hashes: l.hashes, unresolved: l.unresolved[:0], pages: l.pages[:0], sources: l.sources}
 	t.lookups = append(t.lookups, l)
 	t.reads--
 	done(err)
@@ -135,7 +154,6 @@ func (l *lookup) collect(r run) bool {
 	if !l.loadIndexes(r) {
 		return false
 	}
-	l.pages, l.next = l.pages[:0], 0
 	left := l.unresolved[:0]
 	for first := 0; first < len(l.unresolved); first += hashBatch {
 		batch := l.unresolved[first:min(first+hashBatch, len(l.unresolved))]
@@ -158,30 +176,38 @@ func (l *lookup) collect(r run) bool {
 		}
 	}
 	l.unresolved = left
-	slices.SortFunc(l.pages, func(a, b wanted) int {
-		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.page, b.page), cmp.Compare(a.key, b.key))
-	})
 	return true
 }
 
 // ask looks a key up in the page of a part that may have it, or puts it down to
-// be looked up there. It reports false if the key is not there.
+// be looked up there. It reports whether the key was found.
 func (l *lookup) ask(r run, n int, k int32) bool {
 	s := r[n].sortedTable
 	page := s.index.Find(l.keys[k])
 	data, ok := l.tree.pageNow(s, page)
 	if !ok {
-		l.pages = append(l.pages, wanted{part: int32(n), page: int32(page), key: k})
-		return true
+		l.want(wanted{run: int32(l.stage), part: int32(n), page: int32(page), key: k})
+		return false
 	}
 	value, found, err := l.tree.find(s, data, l.keys[k])
 	if err != nil && l.err == nil {
 		l.err = err
 	}
 	if found {
-		l.values[k] = value
+		l.values[k] = value // until a page that was put down, of a newer run, has it too
 	}
 	return found
+}
+
+// want puts a page down that must be read.
+func (l *lookup) want(w wanted) {
+	if len(l.pages) == 0 {
+		l.sources = slices.Grow(l.sources[:0], len(l.keys))[:len(l.keys)]
+		for i := range l.sources {
+			l.sources[i] = noSource
+		}
+	}
+	l.pages = append(l.pages, w)
 }
 
 // locate returns which part of a run has a key in its range, or -1.
@@ -196,8 +222,8 @@ func (l *lookup) locate(r run, k int32) (n int) {
 	return n
 }
 
-// loadIndexes begins to read those indexes of a run that are needed. It reports
-// whether all are there.
+// loadIndexes reports whether all indexes of a run are there that are needed. If
+// not, it begins to read those, and those of the runs behind it.
 func (l *lookup) loadIndexes(r run) bool {
 	complete := true
 	for i := range r {
@@ -206,6 +232,14 @@ func (l *lookup) loadIndexes(r run) bool {
 	if complete {
 		return true
 	}
+	for _, r := range l.version.order[l.stage:] {
+		l.loadIndexesOf(r)
+	}
+	return l.inFlight == 0
+}
+
+// loadIndexesOf begins to read the indexes of a run that are needed.
+func (l *lookup) loadIndexesOf(r run) {
 	for _, k := range l.unresolved {
 		n := l.locate(r, k)
 		if n < 0 || r[n].index != nil || r[n].wantedBy == l {
@@ -218,7 +252,6 @@ func (l *lookup) loadIndexes(r run) bool {
 			l.came(err)
 		})
 	}
-	return l.inFlight == 0
 }
 
 // came takes note that a read is complete, and goes on after the last.
@@ -233,17 +266,16 @@ func (l *lookup) came(err error) {
 }
 
 // readPages begins to read the pages that were put down, as many as may be read
-// at a time. It reports whether all have been read.
-func (l *lookup) readPages() bool {
+// at a time.
+func (l *lookup) readPages() {
 	for l.err == nil && l.next < len(l.pages) && l.inFlight < lookupReadsMax {
 		first := l.next
 		w := l.pages[first]
-		for l.next < len(l.pages) && l.pages[l.next].part == w.part && l.pages[l.next].page == w.page {
+		for l.next < len(l.pages) && l.pages[l.next].samePage(w) {
 			l.next++
 		}
 		group := l.pages[first:l.next]
-		r := l.version.order[l.stage-1]
-		s := r[w.part].sortedTable
+		s := l.version.order[w.run][w.part].sortedTable
 		l.inFlight++
 		l.tree.readPage(s, int(w.page), func(data []byte, err error) {
 			l.inFlight--
@@ -256,7 +288,11 @@ func (l *lookup) readPages() bool {
 			l.run()
 		})
 	}
-	return l.inFlight == 0
+}
+
+// samePage reports whether two keys may be in the same page.
+func (w wanted) samePage(other wanted) bool {
+	return w.run == other.run && w.part == other.part && w.page == other.page
 }
 
 // search looks up all keys that a page may have.
@@ -266,10 +302,8 @@ func (l *lookup) search(s *sortedTable, data []byte, group []wanted) error {
 		if err != nil {
 			return err
 		}
-		if found {
-			l.values[w.key] = value
-		} else {
-			l.unresolved = append(l.unresolved, w.key)
+		if found && w.run < l.sources[w.key] {
+			l.values[w.key], l.sources[w.key] = value, w.run
 		}
 	}
 	return nil

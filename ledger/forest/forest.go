@@ -103,10 +103,13 @@ type Forest struct {
 	indexer  *indexer
 	resolver *resolver
 
-	request           request     // that is being prefetched
-	indexed, resolved func(error) // made once
-	root              root        // of the last checkpoint
-	manifest          []byte      // of the last checkpoint
+	request  request // that is being prefetched
+	root     root    // of the last checkpoint
+	manifest []byte  // of the last checkpoint
+
+	// The steps of Prefetch, made once.
+	indexed, resolved              func(error)
+	accountsSettled, eventsSettled func()
 }
 
 // request is what Prefetch was asked for.
@@ -126,7 +129,8 @@ func New(grid Grid, workers Workers, options Options) *Forest {
 	f.machine = ledger.NewMachine(f.tables)
 	f.resolver = newResolver(f.tables, f.machine)
 	f.indexer = newIndexer(f.tables, scaleOf(grid.PayloadSize()))
-	f.indexed, f.resolved = f.resolveRequest, f.finishPrefetch
+	f.indexed, f.resolved = f.settleAccounts, f.finishPrefetch
+	f.accountsSettled, f.eventsSettled = f.settleEvents, f.resolveRequest
 	return f
 }
 
@@ -170,12 +174,21 @@ func (f *Forest) Prefetch(operation byte, timestamp uint64, body []byte, done fu
 	f.indexer.run(f.indexed)
 }
 
-// resolveRequest continues Prefetch after the end of the request before.
-func (f *Forest) resolveRequest(err error) {
+// settleAccounts continues Prefetch after the end of the request before: it waits
+// until few enough blocks of rows are on their way to the grid, so that memory is
+// bounded when the disk is slow.
+func (f *Forest) settleAccounts(err error) {
 	if err != nil {
 		f.fail(err)
 		return
 	}
+	f.tables.accounts.Settle(f.accountsSettled)
+}
+
+func (f *Forest) settleEvents() { f.tables.events.Settle(f.eventsSettled) }
+
+// resolveRequest begins with the request at hand.
+func (f *Forest) resolveRequest() {
 	f.tables.begin()
 	r := &f.request
 	f.resolver.resolve(r.operation, r.timestamp, r.body, f.resolved)

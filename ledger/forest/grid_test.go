@@ -21,6 +21,8 @@ type memoryGrid struct {
 	released    []block.Address // not to be reused yet
 	streams     map[block.Address][]block.Address
 	waiting     []func()
+	late        []func() // completions of writes of rows, if slow: when nothing else waits
+	slow        bool
 	unchecked   bool            // Read does not verify
 	shuffle     func(n int) int // picks the completion to run next; nil: the first
 }
@@ -72,12 +74,17 @@ func (g *memoryGrid) Write(a block.Address, kind uint8, fill func(dst []byte) in
 		panic(fmt.Sprintf("write of %v", a))
 	}
 	g.blocks[a] = memoryBlock{kind: kind}
-	g.waiting = append(g.waiting, func() {
+	write := func() {
 		payload := make([]byte, g.payloadSize)
 		payload = payload[:fill(payload)]
 		g.blocks[a] = memoryBlock{kind, string(payload)}
 		done(refOf(a, payload))
-	})
+	}
+	if g.slow && (kind == kindAccounts || kind == kindEvents) {
+		g.late = append(g.late, write)
+		return
+	}
+	g.waiting = append(g.waiting, write)
 }
 
 func refOf(a block.Address, payload []byte) block.Ref {
@@ -156,6 +163,9 @@ func (g *memoryGrid) ReleaseStream(head block.Ref) {
 
 // step completes one of what waits, and reports whether there was anything.
 func (g *memoryGrid) step() bool {
+	if len(g.waiting) == 0 && len(g.late) > 0 {
+		g.waiting, g.late = append(g.waiting, g.late[0]), g.late[1:]
+	}
 	if len(g.waiting) == 0 {
 		return false
 	}

@@ -14,7 +14,9 @@ var ErrFormat = errors.New("forest: stored state is not as expected")
 
 // Open restores the state that root names, into a new forest. An empty root
 // names the empty ledger. done is called when it is there, or with an error
-// that says why not: from within Open if nothing has to be read.
+// that says why not: from within Open if nothing has to be read. Indexes of the
+// trees are read after that, beside all else; Options.Fault is told if one
+// cannot be.
 func (f *Forest) Open(root []byte, done func(error)) {
 	if len(root) == 0 {
 		done(nil)
@@ -53,7 +55,12 @@ func (f *Forest) openStates(manifest []byte, done func(error)) {
 			done(fmt.Errorf("read the ledger: %w", err))
 			return
 		}
-		newReplay(t, done).run()
+		newReplay(t, func(err error) {
+			if err == nil {
+				f.warm(0)
+			}
+			done(err)
+		}).run()
 	})
 	t.accounts.Open(states[0], w.read())
 	t.events.Open(states[1], w.read())
@@ -63,6 +70,21 @@ func (f *Forest) openStates(manifest []byte, done func(error)) {
 		w.read()(tree.Open(states[statesOther+n]))
 	}
 	w.end()
+}
+
+// warm loads the indexes and filters of the trees from one on, one tree after the
+// other. What a request needs sooner it reads itself.
+func (f *Forest) warm(tree int) {
+	if tree == treeCount {
+		return
+	}
+	f.tables.trees.all[tree].Warm(func(err error) {
+		if err != nil {
+			f.fail(err)
+			return
+		}
+		f.warm(tree + 1)
+	})
 }
 
 // readManifest takes what the manifest says itself, and returns the states.

@@ -130,3 +130,44 @@ func (s *story) plain(count int, f *Forest) {
 	}
 	s.execute(ledger.OperationCreateTransfers, events, f)
 }
+
+// TestOpenWarms demands that the indexes of trees come into memory after Open,
+// which does not wait for them, and that Fault is told of one that cannot.
+func TestOpenWarms(t *testing.T) {
+	s, grid := newStory(t), newMemoryGrid(smallPage)
+	f := newTestForest(grid)
+	s.createAccounts(f)
+	for range 10 {
+		s.plain(300, f)
+	}
+	root := checkpoint(t, f, grid)
+	for _, rotten := range []bool{false, true} {
+		if rotten {
+			for a, b := range grid.blocks {
+				if b.kind == kindTrees+transferIDs {
+					grid.blocks[a] = memoryBlock{b.kind, "rot"}
+				}
+			}
+		}
+		var fault error
+		opened, done := New(grid, grid, Options{Fault: func(err error) { fault = err }}), false
+		opened.Open(root, func(err error) { done = err == nil })
+		for !done && grid.step() {
+		}
+		if waiting := len(grid.waiting) > 0; !done || !waiting {
+			t.Fatalf("Open is done: %t, and reads indexes: %t", done, waiting)
+		}
+		grid.run()
+		if (fault != nil) != rotten {
+			t.Errorf("fault: %v", fault)
+		}
+		warm := 0
+		for _, tree := range opened.tables.trees.all {
+			tree.Warm(func(error) { warm++ })
+		}
+		if !rotten && warm != treeCount {
+			t.Errorf("%d of %d trees are warm", warm, treeCount)
+		}
+		grid.run()
+	}
+}
