@@ -30,6 +30,7 @@ func newBenchmarkServer() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			command.TuneForServing()
 			replica, err := server.Start(server.Config{
 				Path:      args[0],
 				Addresses: []string{"127.0.0.1:0"},

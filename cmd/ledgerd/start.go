@@ -56,6 +56,7 @@ Give --cache-accounts what the accounts in use take, about 200 bytes each, and
 			if config.Logger, err = logging.logger(cmd.ErrOrStderr()); err != nil {
 				return err
 			}
+			command.TuneForServing()
 			replica, err := server.Start(config)
 			if err != nil {
 				return err

@@ -24,7 +24,7 @@ type job struct{ work, done func() }
 // follows each job.
 func startWorkers(post func(done func())) *workers {
 	w := &workers{jobs: make(chan job, jobsMax), post: post, stop: make(chan struct{})}
-	for range max(1, runtime.GOMAXPROCS(0)-1) {
+	for range max(1, runtime.NumCPU()-1) {
 		w.running.Go(w.run)
 	}
 	return w
