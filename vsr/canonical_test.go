@@ -61,21 +61,22 @@ func TestChooseLog(t *testing.T) {
 		votes []logOf
 		want  string
 	}{
-		"one vote of three":                     {3, []logOf{{log: "ab"}}, wait},
-		"the longest of a view":                 {3, []logOf{{log: "a"}, {log: "ab"}}, "ab"},
-		"the later view, though shorter":        {3, []logOf{{logView: 1, log: "a"}, {logView: 2, log: "ax", views: "02"}, {logView: 1, log: "abc"}}, "ax"},
-		"the beginning of a later log loses":    {5, []logOf{{logView: 1, log: "abcde", views: "00000"}, {logView: 1, log: "abx", views: "002"}, {log: "a"}}, "abx"},
-		"nobody has what rotted, and two nack":  {3, []logOf{{log: "abC"}, {log: "ab"}, {log: "ab"}}, "ab"},
-		"nobody has what rotted, and one nacks": {3, []logOf{{log: "abC"}, {log: "ab"}}, wait},
-		"rotten twice":                          {3, []logOf{{log: "abC"}, {log: "abC"}, {log: "ab"}}, wait},
-		"rotten here, whole there":              {3, []logOf{{log: "aBc"}, {log: "ab"}}, "abc"},
-		"without a header here, whole there":    {3, []logOf{{log: "a?c"}, {log: "ab"}}, "abc"},
-		"another log is a nack":                 {3, []logOf{{logView: 2, log: "aB", views: "02"}, {logView: 1, log: "ax"}, {log: "a"}}, "a"},
-		"a lost header is no nack":              {3, []logOf{{logView: 2, log: "aBc", views: "022"}, {logView: 1, log: "a?"}, {logView: 1, log: "a"}}, wait},
-		"what is committed is not judged":       {3, []logOf{{log: "aBc", commit: 2}, {log: "a"}, {log: "a"}}, "abc"},
-		"who has what is committed is not here": {3, []logOf{{log: "a", commit: 2}, {log: "a"}}, wait},
-		"no op at all":                          {3, []logOf{{}, {}}, ""},
-		"a quorum of six":                       {6, []logOf{{log: "a"}, {log: "a"}, {log: "a"}}, wait},
+		"one vote of three":                       {3, []logOf{{log: "ab"}}, wait},
+		"the longest of a view":                   {3, []logOf{{log: "a"}, {log: "ab"}}, "ab"},
+		"the later view, though shorter":          {3, []logOf{{logView: 1, log: "a"}, {logView: 2, log: "ax", views: "02"}, {logView: 1, log: "abc"}}, "ax"},
+		"the later log_view, though of older ops": {3, []logOf{{logView: 5, log: "ab"}, {logView: 3, log: "ax", views: "03"}}, "ab"},
+		"the beginning of a later log loses":      {5, []logOf{{logView: 1, log: "abcde", views: "00000"}, {logView: 1, log: "abx", views: "002"}, {log: "a"}}, "abx"},
+		"nobody has what rotted, and two nack":    {3, []logOf{{log: "abC"}, {log: "ab"}, {log: "ab"}}, "ab"},
+		"nobody has what rotted, and one nacks":   {3, []logOf{{log: "abC"}, {log: "ab"}}, wait},
+		"rotten twice":                            {3, []logOf{{log: "abC"}, {log: "abC"}, {log: "ab"}}, wait},
+		"rotten here, whole there":                {3, []logOf{{log: "aBc"}, {log: "ab"}}, "abc"},
+		"without a header here, whole there":      {3, []logOf{{log: "a?c"}, {log: "ab"}}, "abc"},
+		"another log is a nack":                   {3, []logOf{{logView: 2, log: "aB", views: "02"}, {logView: 1, log: "ax"}, {log: "a"}}, "a"},
+		"a lost header is no nack":                {3, []logOf{{logView: 2, log: "aBc", views: "022"}, {logView: 1, log: "a?"}, {logView: 1, log: "a"}}, wait},
+		"what is committed is not judged":         {3, []logOf{{log: "aBc", commit: 2}, {log: "a"}, {log: "a"}}, "abc"},
+		"who has what is committed is not here":   {3, []logOf{{log: "a", commit: 2}, {log: "a"}}, wait},
+		"no op at all":                            {3, []logOf{{}, {}}, ""},
+		"a quorum of six":                         {6, []logOf{{log: "a"}, {log: "a"}, {log: "a"}}, wait},
 	} {
 		var votes []vote
 		for _, l := range c.votes {

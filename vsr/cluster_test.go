@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/internal/checksum"
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/vsr"
 	"github.com/ledgerd/ledgerd/vsr/faultdisk"
@@ -17,14 +18,15 @@ import (
 // trio is three replicas of the example's store in one process, with a network
 // that loses nothing but what is for a replica that is down.
 type trio struct {
-	t       *testing.T
-	layout  vsr.Layout
-	pool    buffer.Pool
-	now     uint64
-	disks   [3]*faultdisk.Disk
-	nodes   [3]*vsr.Replica // nil: down
-	packets []packet
-	replies map[u128.Uint128][]byte // the last one to each client
+	t           *testing.T
+	layout      vsr.Layout
+	pool        buffer.Pool
+	now         uint64
+	disks       [3]*faultdisk.Disk
+	nodes       [3]*vsr.Replica // nil: down
+	packets     []packet
+	replies     map[u128.Uint128][]byte // the last one to each client
+	lastPrepare []byte                  // that was sent
 	// restarts counts the replicas that wanted to be opened again.
 	restarts int
 }
@@ -44,6 +46,9 @@ func (m member) Realtime() uint64 { return m.now }
 
 func (m member) SendToReplica(to uint8, message *buffer.Buffer) {
 	m.packets = append(m.packets, packet{to, bytes.Clone(message.Bytes)})
+	if wire.CommandOf(message.Bytes) == wire.CommandPrepare {
+		m.lastPrepare = bytes.Clone(message.Bytes)
+	}
 }
 
 func (m member) SendToClient(client u128.Uint128, message *buffer.Buffer) {
@@ -266,5 +271,91 @@ func TestRottenGridIsMended(t *testing.T) {
 	c.settle()
 	if c.restarts != 1 {
 		t.Error("the grid was not mended")
+	}
+}
+
+// forge gives a replica a message as another one might have sent it.
+func (c *trio) forge(to, from uint8, peer wire.Peer, command wire.Command) {
+	peer.Frame = wire.Frame{
+		Size: wire.HeaderSize, View: uint32(c.nodes[to].View()), Release: wire.Release0_17_9, Command: command, Replica: from,
+	}
+	frame := make([]byte, wire.HeaderSize)
+	peer.Encode(frame)
+	wire.Seal(frame)
+	c.deliver(c.nodes[to], frame)
+}
+
+// An acknowledgement of another log with the same op commits nothing; that of
+// this one does.
+func TestAcknowledgementNamesThePrepare(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	c.settle()
+	primary := uint8(c.nodes[0].View() % 3)
+	other := (primary + 1) % 3
+	c.kill(other)
+	c.kill((primary + 2) % 3)
+	before := c.nodes[primary].CommitMin()
+	header := wire.Request{
+		Client: p.id, Session: p.session, Parent: p.latest.Context, Request: p.latest.Request + 1, Operation: wire.Operation(opSet),
+	}
+	header.Release, header.Size = wire.Release0_17_9, wire.HeaderSize+16
+	frame := append(make([]byte, wire.HeaderSize), text("key=1")...)
+	header.Encode(frame)
+	wire.Seal(frame)
+	c.deliver(c.nodes[primary], frame)
+	c.pass()
+	c.forge(primary, other, wire.Peer{Op: uint64(before + 1), ChecksumOf: checksum.Of([]byte("another"))}, wire.CommandPrepareOK)
+	c.pass()
+	if got := c.nodes[primary].CommitMin(); got != before {
+		t.Fatalf("%v is committed by an acknowledgement of another one", got)
+	}
+	var ordered wire.Prepare
+	if err := ordered.Decode(c.lastPrepare); err != nil {
+		t.Fatal(err)
+	}
+	c.forge(primary, other, wire.Peer{Op: ordered.Op, ChecksumOf: ordered.Checksum}, wire.CommandPrepareOK)
+	c.pass()
+	if got := c.nodes[primary].CommitMin(); got != before+1 {
+		t.Errorf("%v is committed, want %v", got, before+1)
+	}
+}
+
+// A prepare of a former view that nobody has asked for is not appended, though
+// it would fit.
+func TestPrepareOfAFormerViewIsNotAppended(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	p.do(opSet, "key=1")
+	c.settle()
+	var stale wire.Prepare
+	if err := stale.Decode(c.lastPrepare); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // so that the view is a later one
+		primary := uint8(c.nodes[0].View() % 3)
+		c.kill(primary)
+		p.do(opGet, "key")
+		c.start(primary)
+		c.settle()
+	}
+	backup := uint8((c.nodes[0].View() + 1) % 3)
+	body := c.lastPrepare[wire.HeaderSize:]
+	var last wire.Prepare
+	if err := last.Decode(c.lastPrepare); err != nil {
+		t.Fatal(err)
+	}
+	forged := last
+	forged.View, forged.Replica, forged.Op, forged.Commit = stale.View, stale.Replica, last.Op+1, last.Op
+	forged.Parent, forged.Offset, forged.Ordinal = last.Checksum, last.Offset+4096, last.Ordinal+uint64(last.RequestCount)
+	frame := append(make([]byte, wire.HeaderSize), body...)
+	forged.Encode(frame)
+	wire.Seal(frame)
+	if !strings.Contains(c.nodes[backup].String(), fmt.Sprintf("head %d,", last.Op)) {
+		t.Fatalf("the head is not op %d: %v", last.Op, c.nodes[backup])
+	}
+	c.deliver(c.nodes[backup], frame)
+	if !strings.Contains(c.nodes[backup].String(), fmt.Sprintf("head %d,", last.Op)) {
+		t.Errorf("appended: %v", c.nodes[backup])
 	}
 }

@@ -59,8 +59,10 @@ type Receiver struct {
 	bitmap  bitmap
 	content []byte
 	cursor  block.Address // the last block that was begun
-	slots   []*receiveSlot
-	ended   bool
+	// received has the blocks that are as the others have them.
+	received bitmap
+	slots    []*receiveSlot
+	ended    bool
 	// inFlight counts requests to the disk; quiet is told when there are none
 	// any more after Stop.
 	inFlight int
@@ -87,9 +89,14 @@ func Receive(storage Storage, config Config, state State, ask func(block.Address
 	return r
 }
 
-// ReadWhole is that of Grid: what is whole here may help others who are
-// receiving the same checkpoint.
+// ReadWhole is that of Grid, for others who are receiving the same checkpoint.
+// Only a block that has been received already is sure to be of this checkpoint:
+// what else is here may be whole, and older.
 func (r *Receiver) ReadWhole(a block.Address, done func(whole []byte, sum checksum.Sum)) {
+	if !r.received.has(a) {
+		done(nil, checksum.Sum{})
+		return
+	}
 	readWhole(r.storage, &r.config, a, done)
 }
 
@@ -197,6 +204,10 @@ func (s *receiveSlot) complete(payloadSize int) {
 			break
 		}
 	}
+	for int(s.ref.Address) > 64*len(r.received) {
+		r.received = append(r.received, 0)
+	}
+	r.received.set(s.ref.Address)
 	if !r.next.IsZero() && s.ref == r.next {
 		payload := s.buf[HeaderSize : HeaderSize+payloadSize]
 		r.next = block.RefFrom(payload)
