@@ -10,7 +10,7 @@ import (
 // of what is in use. Most of that is caches without pointers, which cost the
 // collector nothing, and a ledger makes little garbage: so memory is worth more
 // than the collector's time.
-const collectAtPercent = 20
+const collectAtPercent = 10
 
 // TuneForServing sets up the Go runtime of a process that does nothing but
 // serve. GOGC and GOMAXPROCS in the environment win.

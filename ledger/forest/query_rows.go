@@ -17,25 +17,41 @@ type rowQuery struct {
 	take func(row, result []byte) bool
 
 	conditions [2][]lsm.Condition // nothing meets both lists; an empty one does not count
+	span       span
 	descending bool
 	wave       wave
 	found      [2][]uint64 // for each list, in the direction of the query
+	window     int         // how many of each list were asked for
 	positions  []position
 	damage     error
 	done       func(error)
 }
 
 // run answers what can be found within a span.
+//
+// Of two lists each is likely to have about half of the answer. To ask both for
+// all of it would search them twice as far, so each is asked for a little more
+// than half at first.
 func (q *rowQuery) run(s span, descending bool, done func(error)) {
-	q.descending, q.done = descending, done
+	q.span, q.descending, q.done = s, descending, done
+	window := q.answer.limit
+	if len(q.conditions[0]) > 0 && len(q.conditions[1]) > 0 {
+		window = min(window, window/2+window/8+8)
+	}
+	q.search(window)
+}
+
+// search asks each list for as many positions as a window has.
+func (q *rowQuery) search(window int) {
+	q.window = window
 	q.wave.begin(q.readRows)
-	p := lsm.Positions{Min: uint64(s.low), Max: uint64(s.high - 1), Descending: descending}
+	p := lsm.Positions{Min: uint64(q.span.low), Max: uint64(q.span.high - 1), Descending: q.descending}
 	for i, conditions := range q.conditions {
 		if len(conditions) == 0 {
 			continue
 		}
 		came := q.wave.read()
-		lsm.Intersect(conditions, p, q.answer.limit, nil, func(found []uint64, err error) {
+		lsm.Intersect(conditions, p, window, q.found[i][:0], func(found []uint64, err error) {
 			q.found[i] = found
 			came(err)
 		})
@@ -49,7 +65,10 @@ func (q *rowQuery) readRows(err error) {
 		q.done(err)
 		return
 	}
-	q.merge()
+	if !q.merge() {
+		q.search(q.answer.limit)
+		return
+	}
 	q.answer.count = len(q.positions)
 	q.tables.events.Fetch(q.positions, func(i int, row []byte) {
 		if rowKindOf(row) != rowTransfer || !q.take(row, q.answer.room(i)) {
@@ -63,16 +82,27 @@ func (q *rowQuery) readRows(err error) {
 	})
 }
 
-// merge takes what was found in order, up to the limit.
-func (q *rowQuery) merge() {
+// merge takes what was found in order, up to the limit. It reports false if a
+// list may have more that belongs there than it was asked for.
+func (q *rowQuery) merge() bool {
+	q.positions = q.positions[:0]
 	a, b := q.found[0], q.found[1]
 	for len(q.positions) < q.answer.limit && len(a)+len(b) > 0 {
-		if len(b) == 0 || len(a) > 0 && (a[0] < b[0]) != q.descending {
+		switch {
+		case len(a) == 0 && q.cut(0) || len(b) == 0 && q.cut(1):
+			return false
+		case len(b) == 0 || len(a) > 0 && (a[0] < b[0]) != q.descending:
 			q.positions, a = append(q.positions, position(a[0])), a[1:]
-		} else {
+		default:
 			q.positions, b = append(q.positions, position(b[0])), b[1:]
 		}
 	}
+	return len(q.positions) == q.answer.limit || !q.cut(0) && !q.cut(1)
+}
+
+// cut reports whether a list may go on beyond what was found.
+func (q *rowQuery) cut(list int) bool {
+	return q.window < q.answer.limit && len(q.found[list]) == q.window
 }
 
 // matches reports whether the row of a transfer has all fields that are not zero.
