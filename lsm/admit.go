@@ -108,7 +108,7 @@ func (t *Tree) dropSwept(v *version, level int) {
 func (t *Tree) adopt(images []*table.Image) run {
 	var made run
 	for _, image := range images {
-		x := &image.Index
+		x := image.Index
 		s := &sortedTable{
 			first: x.First(), last: x.Last, entries: x.Entries, tombstones: x.Tombstones,
 			low: x.Low, high: x.High, blocks: len(image.Blocks) + 1,

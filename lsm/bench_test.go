@@ -162,7 +162,7 @@ func BenchmarkLookupAbsent(b *testing.B) {
 		w.do()
 		var r run
 		for _, image := range w.images {
-			r = append(r, whole(&sortedTable{first: image.Index.First(), last: image.Index.Last, index: &image.Index, image: image, entries: 1}))
+			r = append(r, whole(&sortedTable{first: image.Index.First(), last: image.Index.Last, index: image.Index, image: image, entries: 1}))
 		}
 		v.levels[0] = append(v.levels[0], r)
 	}

@@ -12,7 +12,7 @@ const (
 	// waits for have to share the disk with them.
 	jobReadsMax = 4
 	// buffersMax is how many idle block buffers a tree keeps.
-	buffersMax = 12
+	buffersMax = 16
 )
 
 // job is a flush or a merge on its way: fetching its inputs, then at work, then

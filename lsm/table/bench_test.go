@@ -24,7 +24,7 @@ func BenchmarkBuild(b *testing.B) {
 						size += len(block)
 						free = append(free, block)
 					}
-					x := &image.Index
+					x := image.Index
 					size += indexSize(x.Words, len(x.Pages), len(image.Blocks), len(x.Filter)/filterLineWords)
 				}
 			}
@@ -74,7 +74,7 @@ func BenchmarkFindInPage(b *testing.B) {
 
 func firstPage(b *testing.B, entries []Entry, words int) Page {
 	image := build(Config{Words: words, PageSize: 8 << 10, BlockSize: 256<<10 - 64, EntriesMax: 1 << 17}, entries)[0]
-	return page(b, &image.Index, store(image), 0)
+	return page(b, image.Index, store(image), 0)
 }
 
 // BenchmarkAbsent asks ten filters for keys that none of them has.

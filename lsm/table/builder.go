@@ -47,7 +47,7 @@ func (c Config) pageFilterLines(pages int) int {
 type Image struct {
 	Blocks [][]byte
 	Tail   []byte // pages of the root block; has room for the index
-	Index  Index
+	Index  *Index // by itself, because it outlives the blocks
 }
 
 // Builder makes tables of ascending entries. When one table is full it begins
@@ -86,7 +86,7 @@ func (b *Builder) Add(e *Entry) {
 	}
 	b.page.add(e)
 	b.last = e.Key
-	x := &b.image.Index
+	x := b.image.Index
 	x.Entries++
 	word := e.Key[b.config.Words-1]
 	x.Low, x.High = min(x.Low, word), max(x.High, word)
@@ -107,7 +107,7 @@ func (b *Builder) Add(e *Entry) {
 }
 
 func (b *Builder) begin() {
-	b.image = &Image{Index: Index{Words: b.config.Words, Low: math.MaxUint64}}
+	b.image = &Image{Index: &Index{Words: b.config.Words, Low: math.MaxUint64}}
 	b.block = b.buffer()
 	b.hashes = b.hashes[:0]
 }
@@ -115,7 +115,7 @@ func (b *Builder) begin() {
 // rootFull reports whether an index for one more page, in a block of its own,
 // may not fit the root.
 func (b *Builder) rootFull() bool {
-	x := &b.image.Index
+	x := b.image.Index
 	blocks := len(b.image.Blocks) + 2
 	if blocks == blocksMax {
 		return true
@@ -132,7 +132,7 @@ func (b *Builder) finishPage() {
 	if len(b.block)+len(page) > b.config.BlockSize {
 		b.finishBlock()
 	}
-	x := &b.image.Index
+	x := b.image.Index
 	x.Pages = append(x.Pages, PageRef{
 		First: b.first, Sum: xxhash.Sum64(page),
 		Block: uint16(len(b.image.Blocks)), Size: uint16(len(page)), Offset: uint32(len(b.block)),
@@ -151,7 +151,7 @@ func (b *Builder) finishTable() {
 	if b.page.count > 0 {
 		b.finishPage()
 	}
-	x := &b.image.Index
+	x := b.image.Index
 	x.Last = b.last
 	if b.config.Filter {
 		x.Filter = newFilter(b.hashes)

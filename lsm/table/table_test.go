@@ -6,8 +6,10 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
+	"weak"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -213,7 +215,7 @@ func TestAppendRange(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for _, kind := range kinds {
 		image := build(Config{Words: kind.words, PageSize: 8 << 10, BlockSize: 256 << 10, EntriesMax: 1 << 17}, kind.make(rng, 5000))[0]
-		p := page(t, &image.Index, store(image), 0)
+		p := page(t, image.Index, store(image), 0)
 		all, err := p.Append(nil)
 		if err != nil {
 			t.Fatal(err)
@@ -298,6 +300,19 @@ func TestFalsePositives(t *testing.T) {
 			t.Logf("%s: %.2f %%", kind.name, 100*share)
 		}
 	}
+}
+
+// Indexes stay in memory for the life of their tables, and must not keep the
+// blocks of the image with them.
+func TestIndexKeepsNoBlocks(t *testing.T) {
+	image := build(testConfigs(2)[0], generate(1000, func(i int) Entry { return Entry{Key: Key{1, uint64(i)}} }))[0]
+	index, left := image.Index, weak.Make(image)
+	image = nil
+	runtime.GC()
+	if left.Value() != nil {
+		t.Error("the image is in memory as long as its index")
+	}
+	runtime.KeepAlive(index)
 }
 
 // A table may end just where a block does: then its root has the index alone,
