@@ -42,6 +42,9 @@ type options struct {
 	fault      faultKind
 }
 
+// Replicas returns how many replicas the cluster of a seed has, 1 to 6.
+func Replicas(seed uint64) int { return drawOptions(seed).cluster.replicas }
+
 // drawOptions makes up the options of a seed. Extremes are likelier than they
 // would be by themselves.
 func drawOptions(seed uint64) options {

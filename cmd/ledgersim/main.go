@@ -25,6 +25,7 @@ type arguments struct {
 	verbose  bool
 	seeds    uint64
 	duration time.Duration
+	replicas int // 0 is any number
 }
 
 func parse(args []string, errors io.Writer) (a arguments, err error) {
@@ -33,6 +34,7 @@ func parse(args []string, errors io.Writer) (a arguments, err error) {
 	flags.BoolVar(&a.verbose, "verbose", false, "with --seed: tell what happens")
 	flags.Uint64Var(&a.seeds, "seeds", 0, "run so many seeds")
 	flags.DurationVar(&a.duration, "duration", 0, "begin no run after this time")
+	flags.IntVar(&a.replicas, "replicas", 0, "pass over seeds whose cluster has another number of replicas")
 	seed := flags.Uint64("seed", 0, "run this seed only")
 	start := flags.Uint64("start", 0, "first seed; unless given, a fresh one")
 	if err := flags.Parse(args); err != nil {
@@ -49,6 +51,10 @@ func parse(args []string, errors io.Writer) (a arguments, err error) {
 	})
 	if a.seeds == 0 && a.duration == 0 {
 		a.seeds = 100
+	}
+	if a.replicas < 0 || a.replicas > 6 {
+		fmt.Fprintln(errors, "ledgersim: --replicas is 1 to 6")
+		return a, flag.ErrHelp
 	}
 	if flags.NArg() > 0 {
 		fmt.Fprintf(errors, "ledgersim: unexpected argument %q\n", flags.Arg(0))
@@ -79,8 +85,12 @@ func run(args []string, out, errors io.Writer) int {
 	}
 	var totals sim.Totals
 	began, done, failed := time.Now(), uint64(0), 0
-	for ; (a.seeds == 0 || done < a.seeds) && (a.duration == 0 || time.Since(began) < a.duration); done++ {
-		result := sim.Run(a.seed+done, trace)
+	for seed := a.seed; (a.seeds == 0 || done < a.seeds) && (a.duration == 0 || time.Since(began) < a.duration); seed++ {
+		if !a.one && a.replicas != 0 && sim.Replicas(seed) != a.replicas {
+			continue
+		}
+		done++
+		result := sim.Run(seed, trace)
 		totals.Add(result.Totals)
 		if result.Err != nil {
 			failed++

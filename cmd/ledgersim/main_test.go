@@ -16,6 +16,8 @@ func TestRun(t *testing.T) {
 		{"--seed 5 --verbose", 0, "last crash of replica 0"},
 		{"--seed 5", 0, "1 seeds, 0 failed"},
 		{"--duration 1ns", 0, "seeds from "},
+		{"--seeds 2 --replicas 1", 0, " 0 taken over"},
+		{"--replicas 7", 2, "--replicas is 1 to 6"},
 		{"--seed five", 2, "invalid value"},
 		{"5", 2, "unexpected argument"},
 	} {
