@@ -98,9 +98,7 @@ var ErrTable = errors.New("table contradicts itself")
 func (t *Tree) Verify(visit func(block.Ref), done func(error)) {
 	v := &verification{tree: t, visit: visit, done: done}
 	for _, r := range t.version.order {
-		for _, p := range r {
-			v.tables = append(v.tables, p)
-		}
+		v.tables = append(v.tables, r...)
 	}
 	t.whenWritten(func() { v.next(nil) })
 }

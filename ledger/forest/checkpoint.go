@@ -51,7 +51,21 @@ const (
 // writes, and for no merge. done is called with the root, from which Open finds
 // everything after the next Sync of the disk. Until then there must be no
 // Prefetch.
+//
+// It ends the request before first, as the next Prefetch would. So it makes no
+// difference to what is written whether Verify, which does that too, came in
+// between.
 func (f *Forest) Checkpoint(done func(root []byte)) {
+	f.indexer.run(func(err error) {
+		if err != nil {
+			f.fail(err)
+			return
+		}
+		f.checkpoint(done)
+	})
+}
+
+func (f *Forest) checkpoint(done func(root []byte)) {
 	t, w := f.tables, new(wave)
 	w.begin(func(err error) {
 		if err != nil {

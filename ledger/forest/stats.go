@@ -6,8 +6,7 @@ import "github.com/ledgerd/ledgerd/lsm"
 type Stats struct {
 	Accounts uint64 // rows of the accounts log
 	Events   uint64 // rows of the events log: transfers, expiries and burnt ids
-	// Transfers are those that are indexed: those of the newest request are not,
-	// before the next one.
+	// Transfers are those that are indexed: at a checkpoint, and after Open, all.
 	Transfers  uint64
 	Pendings   uint64      // pending transfers there were ever
 	Structures []Structure // logs, directories, arrays, then trees in their order
