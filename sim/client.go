@@ -72,7 +72,7 @@ func (c *client) Send(replica int, message *buffer.Buffer) {
 		c.sim.bus.request(message.Bytes)
 		c.activeAt = c.sim.scheduler.now
 	}
-	c.sim.network.send(endpoint{client: c.id}, endpoint{replica: replica}, message.Bytes)
+	c.sim.network.send(endpoint{client: c.id}, endpoint{replica: replica}, message)
 }
 
 // connect and disconnect follow the connection to a replica.

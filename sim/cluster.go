@@ -136,11 +136,12 @@ func (p *process) SendToReplica(to uint8, message *buffer.Buffer) {
 		r.sim.fail("replica %d sends to replica %d", r.index, to)
 		return
 	}
-	r.sim.network.send(endpoint{replica: r.index}, endpoint{replica: int(to)}, message.Bytes)
+	r.sim.network.send(endpoint{replica: r.index}, endpoint{replica: int(to)}, message)
 }
 
-// converge waits until all replicas have executed the same, and compares them.
-func (s *simulation) converge() {
+// converge waits until all replicas have executed the same, and reads back the
+// state of those given.
+func (s *simulation) converge(read ...*replica) {
 	if len(s.replicas) == 1 || s.over {
 		return
 	}
@@ -149,7 +150,7 @@ func (s *simulation) converge() {
 		return
 	}
 	s.hold(true)
-	for _, r := range s.living() {
+	for _, r := range read {
 		if !s.over {
 			r.process.check(r.process.machine.unchanged)
 			s.hold(true)

@@ -1,9 +1,9 @@
 package sim
 
 import (
-	"bytes"
 	"time"
 
+	"github.com/ledgerd/ledgerd/internal/buffer"
 	"github.com/ledgerd/ledgerd/internal/u128"
 )
 
@@ -30,7 +30,7 @@ type network struct {
 	options   networkOptions
 	random    random
 	scheduler *scheduler
-	// deliver hands a packet over where it was sent to. It may be kept.
+	// deliver hands a packet over where it was sent to, for the time of the call.
 	deliver func(from, to endpoint, packet []byte)
 	// cut says of two replicas that nothing gets from the one to the other.
 	cut     func(from, to int) bool
@@ -38,8 +38,9 @@ type network struct {
 	packets int
 }
 
-// send takes a copy of the packet.
-func (n *network) send(from, to endpoint, packet []byte) {
+// send takes references of its own to the message, as a bus does: who changes
+// it after all changes it on its way.
+func (n *network) send(from, to endpoint, message *buffer.Buffer) {
 	n.packets++
 	if from.client.IsZero() && to.client.IsZero() && n.cut(from.replica, to.replica) {
 		return
@@ -51,9 +52,12 @@ func (n *network) send(from, to endpoint, packet []byte) {
 	if !n.calm && n.random.chance(n.options.duplicates) {
 		copies++
 	}
-	packet = bytes.Clone(packet)
 	for range copies {
+		message.Retain()
 		delay := n.random.duration(networkDelayMin, n.options.delayMax)
-		n.scheduler.after(delay, func() { n.deliver(from, to, packet) })
+		n.scheduler.after(delay, func() {
+			n.deliver(from, to, message.Bytes)
+			message.Release()
+		})
 	}
 }

@@ -184,7 +184,7 @@ func (p *process) SendToClient(client u128.Uint128, message *buffer.Buffer) {
 		s.fail("replica %d sends to client %v: %v", p.replica.index, client, err)
 		return
 	}
-	s.network.send(endpoint{replica: p.replica.index}, endpoint{client: client}, message.Bytes)
+	s.network.send(endpoint{replica: p.replica.index}, endpoint{client: client}, message)
 }
 
 func (p *process) onOpen(err error) {

@@ -157,7 +157,7 @@ func (s *simulation) run() {
 	if !s.until(calmMax, func() bool { return s.idle() && s.allUp() }) {
 		s.fail("%d calls have not ended %v after the last fault: %s", s.unanswered(), calmMax, s.positions())
 	}
-	s.converge()
+	s.converge(s.living()...)
 	s.checkTwice()
 }
 
@@ -222,7 +222,7 @@ func (s *simulation) checkTwice() {
 		r.end()
 		r.start()
 		s.until(calmMax, s.allUp) // which checks the state of a cluster of one
-		s.converge()
+		s.converge(r)
 	}
 }
 
