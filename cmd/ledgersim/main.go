@@ -10,13 +10,19 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/ledgerd/ledgerd/sim"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	debug.SetGCPercent(400) // a run needs little memory and makes much garbage
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // arguments say which seeds to run.
 type arguments struct {
@@ -83,18 +89,19 @@ func run(args []string, out, errors io.Writer) int {
 	if !a.one {
 		fmt.Fprintf(out, "seeds from %d on\n", a.seed)
 	}
+	began, reported := time.Now(), time.Now()
 	var totals sim.Totals
-	began, done, failed := time.Now(), uint64(0), 0
-	for seed := a.seed; (a.seeds == 0 || done < a.seeds) && (a.duration == 0 || time.Since(began) < a.duration); seed++ {
-		if !a.one && a.replicas != 0 && sim.Replicas(seed) != a.replicas {
-			continue
-		}
+	done, failed := uint64(0), 0
+	for result := range a.results(began, trace) {
 		done++
-		result := sim.Run(seed, trace)
 		totals.Add(result.Totals)
 		if result.Err != nil {
 			failed++
 			fmt.Fprintf(out, "seed %d failed %v\n    go run ./cmd/ledgersim --verbose --seed %d\n", result.Seed, result.Err, result.Seed)
+		}
+		if time.Since(reported) > progressEvery {
+			reported = time.Now()
+			fmt.Fprintf(out, "%d seeds, %d failed, after %v\n", done, failed, time.Since(began).Round(time.Second))
 		}
 	}
 	report(out, done, failed, time.Since(began), &totals)
@@ -102,6 +109,52 @@ func run(args []string, out, errors io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// progressEvery is how often a long run tells how far it is.
+const progressEvery = time.Minute
+
+// results runs the seeds on all processors, and yields what came of each in the
+// order of the seeds.
+func (a *arguments) results(began time.Time, trace func(string)) iter.Seq[sim.Result] {
+	workers := runtime.GOMAXPROCS(0)
+	waiting := make(chan chan sim.Result, workers) // one for each run, in order
+	go func() {
+		defer close(waiting)
+		running := make(chan struct{}, workers)
+		for seed := range a.chosen(began) {
+			running <- struct{}{}
+			result := make(chan sim.Result, 1)
+			waiting <- result
+			go func() {
+				result <- sim.Run(seed, trace)
+				<-running
+			}()
+		}
+	}()
+	return func(yield func(sim.Result) bool) {
+		for result := range waiting {
+			if !yield(<-result) {
+				return
+			}
+		}
+	}
+}
+
+// chosen yields the seeds to run, until there were as many as asked for, or the
+// time is over.
+func (a *arguments) chosen(began time.Time) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for seed, count := a.seed, uint64(0); (a.seeds == 0 || count < a.seeds) && (a.duration == 0 || time.Since(began) < a.duration); seed++ {
+			if !a.one && a.replicas != 0 && sim.Replicas(seed) != a.replicas {
+				continue
+			}
+			count++
+			if !yield(seed) {
+				return
+			}
+		}
+	}
 }
 
 func report(out io.Writer, seeds uint64, failed int, took time.Duration, t *sim.Totals) {
