@@ -1,6 +1,8 @@
 package vsr
 
 import (
+	"math/bits"
+
 	"github.com/ledgerd/ledgerd/internal/checksum"
 	"github.com/ledgerd/ledgerd/wire"
 )
@@ -58,17 +60,20 @@ type canonical struct {
 }
 
 // chooseLog finds the log that the votes permit, as docs/REPLICATION.md section
-// 4 says. It reports false if more votes are needed.
-func chooseLog(votes []vote, replicaCount uint8) (log canonical, ok bool) {
+// 4 says. It reports false if more votes are needed: of so many that one of them
+// is of any replication quorum, and, with the amnesiacs, who have left the older
+// views like the others and can tell of no log, so many that a view can begin.
+func chooseLog(votes []vote, amnesiacs uint8, replicaCount uint8) (log canonical, ok bool) {
 	count, logView := 0, View(0)
 	for i := range votes {
 		if v := &votes[i]; v.valid {
 			count++
+			amnesiacs &^= 1 << i
 			log.commit = max(log.commit, v.commit)
 			logView = max(logView, v.logView)
 		}
 	}
-	if count < quorumViewChange(replicaCount) {
+	if count < quorumNack(replicaCount) || count+bits.OnesCount8(amnesiacs) < quorumViewChange(replicaCount) {
 		return log, false
 	}
 	var best *vote

@@ -82,7 +82,7 @@ func TestChooseLog(t *testing.T) {
 		for _, l := range c.votes {
 			votes = append(votes, l.vote("abcdefgh"))
 		}
-		log, ok := chooseLog(votes, c.count)
+		log, ok := chooseLog(votes, 0, c.count)
 		switch {
 		case !ok && c.want != wait:
 			t.Errorf("%s: waits", name)

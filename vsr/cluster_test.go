@@ -15,15 +15,15 @@ import (
 	"github.com/ledgerd/ledgerd/wire"
 )
 
-// trio is three replicas of the example's store in one process, with a network
-// that loses nothing but what is for a replica that is down.
+// trio is replicas, three unless a test wants another number, of the example's
+// store in one process, with a network that loses nothing but what is for a replica that is down.
 type trio struct {
 	t           *testing.T
 	layout      vsr.Layout
 	pool        buffer.Pool
 	now         uint64
-	disks       [3]*faultdisk.Disk
-	nodes       [3]*vsr.Replica // nil: down
+	disks       []*faultdisk.Disk
+	nodes       []*vsr.Replica // nil: down
 	packets     []packet
 	replies     map[u128.Uint128][]byte // the last one to each client
 	lastPrepare []byte                  // that was sent
@@ -55,14 +55,24 @@ func (m member) SendToClient(client u128.Uint128, message *buffer.Buffer) {
 	m.replies[client] = bytes.Clone(message.Bytes)
 }
 
-func newTrio(t *testing.T) *trio {
+func newTrio(t *testing.T) *trio { return newCluster(t, 3) }
+
+func newCluster(t *testing.T, count int) *trio {
 	c := &trio{t: t, layout: smallLayout(), now: 1_000_000, replies: map[u128.Uint128][]byte{}}
+	c.disks, c.nodes = make([]*faultdisk.Disk, count), make([]*vsr.Replica, count)
 	for i := range c.disks {
-		c.disks[i] = faultdisk.New(rand.New(rand.NewPCG(uint64(i), 7)))
-		c.disks[i].Poke(0, vsr.Format(vsr.FormatConfig{Replica: uint8(i), ReplicaCount: 3, Layout: c.layout}))
+		c.format(uint8(i), 0)
 		c.start(uint8(i))
 	}
 	return c
+}
+
+// format gives a replica a new disk.
+func (c *trio) format(i uint8, recovery uint64) {
+	c.disks[i] = faultdisk.New(rand.New(rand.NewPCG(uint64(i), 7+recovery)))
+	c.disks[i].Poke(0, vsr.Format(vsr.FormatConfig{
+		Replica: i, ReplicaCount: uint8(len(c.disks)), Layout: c.layout, Recovery: recovery,
+	}))
 }
 
 func (c *trio) start(i uint8) {
@@ -153,7 +163,7 @@ func (c *trio) call(header wire.Request, body []byte) wire.Reply {
 			}
 		}
 	}
-	c.t.Fatalf("no answer: %v, %v, %v", c.nodes[0], c.nodes[1], c.nodes[2])
+	c.t.Fatalf("no answer: %v", c.nodes)
 	return wire.Reply{}
 }
 
@@ -214,12 +224,17 @@ func (c *trio) settle() {
 	c.t.Helper()
 	for range 2000 {
 		c.pass()
-		a, b, d := c.nodes[0], c.nodes[1], c.nodes[2]
-		if a.CommitMin() == b.CommitMin() && b.CommitMin() == d.CommitMin() && a.View() == b.View() && b.View() == d.View() {
+		together := true
+		for _, node := range c.nodes {
+			first := c.nodes[0]
+			together = together && node.CommitMin() == first.CommitMin() && node.View() == first.View() &&
+				strings.HasPrefix(node.String(), "normal")
+		}
+		if together {
 			return
 		}
 	}
-	c.t.Fatalf("they do not come together: %v, %v, %v", c.nodes[0], c.nodes[1], c.nodes[2])
+	c.t.Fatalf("they do not come together: %v", c.nodes)
 }
 
 // All lose power at once, and each finds another record rotten: together they

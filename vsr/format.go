@@ -20,6 +20,9 @@ type FormatConfig struct {
 	Replica      uint8
 	ReplicaCount uint8 // 1 .. 6
 	Layout       Layout
+	// Recovery, unless 0, makes a file that replaces a lost one: a number chosen
+	// at random. The cluster must have more than one replica.
+	Recovery uint64
 }
 
 // Format returns the bytes with which a new data file begins. The rest of it,
@@ -30,6 +33,7 @@ func Format(config FormatConfig) []byte {
 		Replica:      config.Replica,
 		ReplicaCount: config.ReplicaCount,
 		Layout:       config.Layout,
+		Recovery:     config.Recovery,
 		Checkpoint: superblock.Checkpoint{
 			HeaderChecksum: rootChecksum(config.Cluster),
 			// Ordinal 1 is the root's, so that the first client's request

@@ -53,6 +53,11 @@ type group struct {
 	// says that they have led to a goal.
 	votes  [wire.ReplicasMax]vote
 	chosen bool
+	// amnesiacs have joined the current view without a log, a bit for each.
+	amnesiacs uint8
+	// witnesses have told this replica, which has lost its data file, where they
+	// are, a bit for each.
+	witnesses uint8
 
 	// verified is an op up to which the log is known to be that of the view,
 	// or committed, while the status is not normal.
@@ -123,7 +128,7 @@ func (r *Replica) openInCluster() {
 	g.verified = min(r.commitMax, r.head.op)
 	ownView := r.root.LogView == r.root.View
 	switch {
-	case !ownView:
+	case !ownView || r.Recovering():
 		r.status = statusViewChange
 	case r.isPrimary():
 		r.status = statusViewChange

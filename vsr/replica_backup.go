@@ -143,7 +143,9 @@ func (r *Replica) onCommit(h *wire.Peer) {
 	g := &r.group
 	g.heard = g.ticks
 	if r.status != statusNormal {
-		r.tell(h.Replica, wire.CommandGetView, wire.Peer{}, nil)
+		if !r.Recovering() {
+			r.tell(h.Replica, wire.CommandGetView, wire.Peer{}, nil)
+		}
 		return
 	}
 	own := &r.root.Checkpoint

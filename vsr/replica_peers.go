@@ -28,6 +28,9 @@ func (r *Replica) tickGroup() {
 			r.sendCommit()
 		}
 	case r.status == statusViewChange:
+		if beat && r.Recovering() {
+			r.askWhatWas()
+		}
 		if beat {
 			r.sendJoin()
 		}
@@ -114,6 +117,16 @@ func (r *Replica) onPeer(message *buffer.Buffer) {
 		r.onGetPrepare(&h)
 		return
 	}
+	if h.Nonce != 0 {
+		switch h.Command {
+		case wire.CommandGetView:
+			r.onAmnesiac(&h)
+			return
+		case wire.CommandView:
+			r.onWhatWas(&h, headers)
+			return
+		}
+	}
 	if View(h.View) != r.view || r.group.entering != r.view {
 		return
 	}
@@ -128,7 +141,7 @@ func (r *Replica) onPeer(message *buffer.Buffer) {
 	case h.Command == wire.CommandJoinView && r.isPrimary():
 		r.onJoinView(&h, headers)
 	case h.Command == wire.CommandGetView && r.leads():
-		r.sendView(h.Replica)
+		r.sendView(h.Replica, 0)
 	case h.Command == wire.CommandView && ofPrimary:
 		r.onView(&h, headers)
 	case h.Command == wire.CommandCommit && ofPrimary:

@@ -21,7 +21,7 @@ func (r *Replica) enterView(view View) {
 	r.pulsePending = false
 	r.pipeline.clear()
 	r.dropExpected()
-	g.votes = [wire.ReplicasMax]vote{}
+	g.votes, g.amnesiacs = [wire.ReplicasMax]vote{}, 0
 	g.chosen, g.goal.set, g.known = false, false, 0
 	g.heard = g.ticks
 	g.patience = min(2*g.patience, patienceMax)
@@ -55,10 +55,17 @@ func (r *Replica) changesView() bool {
 }
 
 // sendJoin gives the new primary this replica's vote: its log as it is. A log
-// that has lost its end is no vote.
+// that has lost its end is no vote; nor is that of a replica which has lost its
+// data file, who only says that it has come along.
 func (r *Replica) sendJoin() {
 	g := &r.group
 	if !r.changesView() || g.goal.set || g.cut.set || !r.journal.Quiet() || r.journal.LostOp() != 0 {
+		return
+	}
+	if r.Recovering() {
+		if !r.isPrimary() {
+			r.tell(r.primaryOf(r.view), wire.CommandJoinView, wire.Peer{Nonce: r.root.Recovery}, nil)
+		}
 		return
 	}
 	headers, present := r.lastHeaders()
@@ -81,7 +88,9 @@ func (r *Replica) sendJoin() {
 func (r *Replica) onJoinView(h *wire.Peer, headers []wire.Prepare) {
 	switch {
 	case r.leads():
-		r.sendView(h.Replica)
+		r.sendView(h.Replica, 0)
+	case r.changesView() && h.Nonce != 0:
+		r.group.amnesiacs |= 1 << h.Replica
 	case r.changesView():
 		r.count(h.Replica, h, headers)
 	}
@@ -99,7 +108,7 @@ func (r *Replica) count(replica uint8, h *wire.Peer, headers []wire.Prepare) {
 	if !g.votes[r.root.Replica].valid {
 		return
 	}
-	log, ok := chooseLog(g.votes[:r.root.ReplicaCount], r.root.ReplicaCount)
+	log, ok := chooseLog(g.votes[:r.root.ReplicaCount], g.amnesiacs, r.root.ReplicaCount)
 	if !ok {
 		return
 	}
@@ -118,7 +127,7 @@ func (r *Replica) follow(op Op, sum checksum.Sum, commit Op, headers []wire.Prep
 
 // onView handles the log with which a view has begun.
 func (r *Replica) onView(h *wire.Peer, headers []wire.Prepare) {
-	if r.status == statusNormal || r.status == statusViewChange && !r.changesView() {
+	if r.status == statusNormal || r.status == statusViewChange && !r.changesView() || r.Recovering() {
 		return
 	}
 	r.group.heard = r.group.ticks
@@ -166,7 +175,11 @@ func (r *Replica) endViewChange() {
 	if r.isPrimary() && !r.readyToLead() {
 		return
 	}
-	if r.root.LogView == uint32(r.view) {
+	switch {
+	case r.Recovering():
+		r.remember()
+		return
+	case r.root.LogView == uint32(r.view):
 		r.enterNormal()
 		return
 	}
@@ -238,7 +251,7 @@ func (r *Replica) enterNormal() {
 	r.inherit()
 	for i := range r.root.ReplicaCount {
 		if i != r.root.Replica {
-			r.sendView(i)
+			r.sendView(i, 0)
 		}
 	}
 }
@@ -262,10 +275,11 @@ func (r *Replica) inherit() {
 	}
 }
 
-// sendView tells a replica with which log the view has begun, or where it is now.
-func (r *Replica) sendView(to uint8) {
+// sendView tells a replica with which log the view has begun, or where it is
+// now. The nonce is that of one who has lost its data file, or 0.
+func (r *Replica) sendView(to uint8, nonce uint64) {
 	headers, _ := r.lastHeaders()
 	r.tell(to, wire.CommandView, wire.Peer{
-		Op: uint64(r.head.op), ChecksumOf: r.head.checksum, Commit: uint64(r.commitMin),
+		Op: uint64(r.head.op), ChecksumOf: r.head.checksum, Commit: uint64(r.commitMin), Nonce: nonce,
 	}, headers)
 }

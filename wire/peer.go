@@ -20,7 +20,8 @@ import (
 //	   184     8  present, a bit for each header in the body
 //	   192     4  log_view
 //	   196     4  target, a view
-//	   200    56  reserved
+//	   200     8  nonce, of a replica that has lost its data file
+//	   208    48  reserved
 //
 // The body of block is a block of the grid as it is on the disk, without what
 // fills its last sector, or, if op is 0, a checkpoint; there is none if the
@@ -37,6 +38,7 @@ type Peer struct {
 	Present      uint64
 	LogView      uint32
 	Target       uint32
+	Nonce        uint64
 }
 
 // HeadersMax bounds the headers in a message.
@@ -68,7 +70,8 @@ func (h *Peer) Decode(b []byte) error {
 	h.Present = binary.LittleEndian.Uint64(b[184:])
 	h.LogView = binary.LittleEndian.Uint32(b[192:])
 	h.Target = binary.LittleEndian.Uint32(b[196:])
-	if !isZero(b[200:HeaderSize]) {
+	h.Nonce = binary.LittleEndian.Uint64(b[200:])
+	if !isZero(b[208:HeaderSize]) {
 		return h.invalid("reserved", "is not zero")
 	}
 	return h.Validate()
@@ -87,6 +90,7 @@ func (h *Peer) Encode(b []byte) {
 	binary.LittleEndian.PutUint64(b[184:], h.Present)
 	binary.LittleEndian.PutUint32(b[192:], h.LogView)
 	binary.LittleEndian.PutUint32(b[196:], h.Target)
+	binary.LittleEndian.PutUint64(b[200:], h.Nonce)
 }
 
 // Validate checks what all commands have in common, and the size of the body.

@@ -9,7 +9,7 @@ import (
 
 func peerExample(command Command) *Peer {
 	h := &Peer{Frame: frameExample, ChecksumOf: checksum.Sum{1, 2, 3}, Checkpoint: checksum.Sum{4, 5, 6}, Op: 160, Commit: 168,
-		CheckpointOp: 176, Present: 184, LogView: 192, Target: 196}
+		CheckpointOp: 176, Present: 184, LogView: 192, Target: 196, Nonce: 200}
 	h.Command, h.View, h.Replica = command, 104, 2
 	return h
 }

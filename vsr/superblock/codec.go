@@ -51,7 +51,7 @@ const (
 //	   104     8  journal_ring_size
 //	   112     4  sessions_max
 //	   116     4  request_size_max
-//	   120     8  reserved
+//	   120     8  recovery
 //	   128   648  checkpoint, below
 //	   776  3320  reserved
 //
@@ -123,6 +123,7 @@ func (s *State) encode(b []byte, index int) checksum.Sum {
 	binary.LittleEndian.PutUint64(b[104:], s.Layout.JournalRingSize)
 	binary.LittleEndian.PutUint32(b[112:], s.Layout.SessionsMax)
 	binary.LittleEndian.PutUint32(b[116:], s.Layout.RequestSizeMax)
+	binary.LittleEndian.PutUint64(b[120:], s.Recovery)
 	s.Checkpoint.encode(b[offsetCheckpoint:])
 	sum := checksum.Of(b) // the copy's index and checksum are still zero
 	b[offsetCopy] = byte(index)
@@ -218,6 +219,7 @@ func (s *State) decode(b []byte) error {
 	s.Layout.RequestSizeMax = binary.LittleEndian.Uint32(b[116:])
 	s.Layout.Development = b[offsetFlags]&flagDevelopment != 0
 	s.Syncing = b[offsetFlags]&flagSyncing != 0
+	s.Recovery = binary.LittleEndian.Uint64(b[120:])
 	s.Checkpoint.decode(b[offsetCheckpoint:])
 	if err := s.Validate(); err != nil {
 		return err

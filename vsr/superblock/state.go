@@ -17,7 +17,8 @@ import (
 //  2. Replica < ReplicaCount <= wire.ReplicasMax;
 //  3. LogView <= View;
 //  4. Checkpoint.Op <= CommitMax;
-//  5. Layout and Checkpoint are valid by themselves.
+//  5. Layout and Checkpoint are valid by themselves;
+//  6. Recovery is 0 in a cluster of one.
 type State struct {
 	// Sequence counts the updates of this file; a new file has 1. Parent is
 	// the checksum of the root before this one, zero in a new file. Update
@@ -41,6 +42,10 @@ type State struct {
 	// Syncing says that the checkpoint was taken over from another replica, and
 	// that not all of its blocks are here yet.
 	Syncing bool
+	// Recovery, unless 0, says that this file replaces one that was lost, and
+	// that the replica does not know yet what it had promised: it then has no
+	// vote. The number was chosen at random for this file.
+	Recovery uint64
 }
 
 // Validate checks the numbered invariants of State.
@@ -54,6 +59,8 @@ func (s *State) Validate() error {
 		return fmt.Errorf("superblock: log view %d is above view %d", s.LogView, s.View)
 	case s.Checkpoint.Op > s.CommitMax:
 		return fmt.Errorf("superblock: checkpoint at op %d is above the highest commit %d", s.Checkpoint.Op, s.CommitMax)
+	case s.Recovery != 0 && s.ReplicaCount == 1:
+		return fmt.Errorf("superblock: nobody to recover from")
 	}
 	if err := s.Layout.Validate(); err != nil {
 		return err
@@ -82,6 +89,8 @@ func (s *State) mustFollow(previous *State) {
 		panic("superblock: an update changes whose file this is")
 	case s.Layout != previous.Layout:
 		panic("superblock: an update changes the layout")
+	case s.Recovery != 0 && s.Recovery != previous.Recovery:
+		panic("superblock: an update forgets what was promised")
 	case s.View < previous.View || s.LogView < previous.LogView || s.CommitMax < previous.CommitMax:
 		panic("superblock: view, log view or highest commit goes backwards")
 	case now.Op < old.Op || now.Op == old.Op && *now != *old:

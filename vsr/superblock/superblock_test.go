@@ -138,6 +138,7 @@ func TestUpdateRefusesBugs(t *testing.T) {
 		"other cluster":           func(s *State) { s.Cluster = u128.From64(1) },
 		"other layout":            func(s *State) { s.Layout.SessionsMax++ },
 		"view backwards":          func(s *State) { s.View = 1 },
+		"a promise forgotten":     func(s *State) { s.Recovery = 1 },
 		"log view above view":     func(s *State) { s.LogView = 9 },
 		"commit backwards":        func(s *State) { s.CommitMax = 0 },
 		"checkpoint replaced":     func(s *State) { s.Checkpoint.Timestamp++ },
@@ -284,5 +285,31 @@ func BenchmarkUpdate(b *testing.B) {
 	for b.Loop() {
 		s.Update(func(s *State) { s.CommitMax++ }, func() {})
 		disk.Run()
+	}
+}
+
+// The mark of a file that replaces a lost one stays until it is taken away, for
+// good.
+func TestRecoveryMark(t *testing.T) {
+	state := testState()
+	state.ReplicaCount, state.Recovery = 3, 1<<63+5
+	disk := newDisk(1)
+	disk.Poke(0, Format(state))
+	s := mustOpen(t, disk)
+	s.Update(setView(3), func() {})
+	disk.Run()
+	disk = disk.PowerCut()
+	s = mustOpen(t, disk)
+	if got := s.State(); got.Recovery != state.Recovery || got.View != 3 {
+		t.Fatalf("recovery %d, view %d", got.Recovery, got.View)
+	}
+	s.Update(func(s *State) { s.Recovery = 0 }, func() {})
+	disk.Run()
+	if got := mustOpen(t, disk.PowerCut()).State(); got.Recovery != 0 {
+		t.Fatalf("recovery %d", got.Recovery)
+	}
+	state.Recovery, state.ReplicaCount = 1, 1
+	if state.Validate() == nil {
+		t.Error("a cluster of one recovers from itself")
 	}
 }

@@ -1,0 +1,84 @@
+package vsr_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ledgerd/ledgerd/wire"
+)
+
+// loseDisk replaces the data file of a replica by a new one that is to recover.
+func (c *trio) loseDisk(i uint8, nonce uint64) {
+	c.kill(i)
+	c.format(i, nonce)
+	c.start(i)
+}
+
+// Each replica in turn loses its data file, the primary as well as the others,
+// whether the journals of the others still have all or not; and then the
+// cluster loses another one. Nothing that was acknowledged is missing.
+func TestLostDataFile(t *testing.T) {
+	for count := 2; count <= 6; count++ {
+		for _, writes := range []int{1, 40} {
+			t.Run(fmt.Sprint(count, " replicas, ", writes, " writes"), func(t *testing.T) {
+				c := newCluster(t, count)
+				p := c.newPatron(7)
+				for i := range uint8(count) {
+					for n := range writes {
+						p.do(opSet, fmt.Sprint("key=", i, "-", n, strings.Repeat("x", 700)))
+					}
+					c.loseDisk(i, 100+uint64(i))
+					c.settle()
+					if got, want := p.do(opGet, "key"), fmt.Sprint(i, "-", writes-1); !strings.HasPrefix(got, want) {
+						t.Fatalf("after the loss of disk %d the value is %.20q, not %q", i, got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A replica that has lost its data file does not count before as many have told
+// it where they are as its table says: here one of two is missing.
+func TestLostDataFileWaitsForWitnesses(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	p.do(opSet, "key=1")
+	c.settle()
+	primary := uint8(c.nodes[0].View() % 3)
+	lost, other := (primary+1)%3, (primary+2)%3
+	c.kill(other)
+	c.loseDisk(lost, 100)
+	for range 1000 {
+		c.pass()
+	}
+	if got := c.nodes[lost]; !got.Recovering() {
+		t.Fatalf("it counts again: %v", got)
+	}
+	c.start(other)
+	c.settle()
+	if got := p.do(opGet, "key"); got != "1" || c.nodes[lost].Recovering() {
+		t.Errorf("the value is %q: %v", got, c.nodes[lost])
+	}
+}
+
+// An answer to a question that this data file did not ask is none.
+func TestLostDataFileBelievesOnlyItsAnswers(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	p.do(opSet, "key=1")
+	c.settle()
+	primary := uint8(c.nodes[0].View() % 3)
+	lost, other := (primary+1)%3, (primary+2)%3
+	c.kill(other)
+	c.loseDisk(lost, 100)
+	c.pass()
+	for range 100 {
+		c.forge(lost, other, wire.Peer{Nonce: 99}, wire.CommandView)
+		c.pass()
+	}
+	if got := c.nodes[lost]; !got.Recovering() {
+		t.Errorf("it counts again: %v", got)
+	}
+}
