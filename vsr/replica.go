@@ -204,9 +204,17 @@ func (r *Replica) isPrimary() bool { return r.primaryOf(r.view) == r.root.Replic
 // leads reports whether this replica is the primary, and its view has begun.
 func (r *Replica) leads() bool { return r.status == statusNormal && r.isPrimary() }
 
+// Status names the phase of the replica's life, for logs. It may be called at any
+// time.
+func (r *Replica) Status() string {
+	return [...]string{"opening", "replay", "normal", "view change", "recovering", "syncing"}[r.status]
+}
+
+// Primary returns the index of the replica that leads the current view.
+func (r *Replica) Primary() uint8 { return r.primaryOf(r.view) }
+
 // String tells where the replica is, for logs.
 func (r *Replica) String() string {
-	names := [...]string{"opening", "replay", "normal", "view change", "recovering", "syncing"}
 	return fmt.Sprintf("%s in view %d, log view %d, checkpoint %d, head %d, certain %d, committed %d, executed %d",
-		names[r.status], r.view, r.root.LogView, r.root.Checkpoint.Op, r.head.op, r.certain(), r.commitMax, r.commitMin)
+		r.Status(), r.view, r.root.LogView, r.root.Checkpoint.Op, r.head.op, r.certain(), r.commitMax, r.commitMin)
 }

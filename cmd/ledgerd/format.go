@@ -16,10 +16,15 @@ func newFormat() *cobra.Command {
 		Short: "Make the data file of a new replica",
 		Long: `Make the data file of a new replica. A file that exists is never overwritten.
 
+A cluster has 1 to 6 replicas, each with a data file of its own: on machines of
+their own, so that they do not fail together. Three go on serving when any one
+of them is lost, five or six when any two are.
+
 The cluster's number keeps clients and replicas of different clusters apart:
 choose one at random for production, 0 is for tests.`,
 		Example: `  ledgerd format --cluster=0 --replica=0 --replica-count=1 0_0.ledger
-  ledgerd format --cluster=0 --replica=0 --replica-count=1 --development small.ledger`,
+  ledgerd format --cluster=0 --replica=0 --replica-count=1 --development small.ledger
+  ledgerd format --cluster=7 --replica=2 --replica-count=3 7_2.ledger`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := server.Format(args[0], config); err != nil {

@@ -91,7 +91,8 @@ func TestMistakesOfUsage(t *testing.T) {
 		{"format --cluster=0 --replica=0 --replica-count=256 x", `parsing "256": value out of range`},
 		{"start x", `required flag(s) "addresses" not set`},
 		{"start --addresses=3000", "accepts 1 arg(s), received 0"},
-		{"start --addresses=localhost:3000 x", `--addresses: address "localhost:3000": "localhost" is not an IP address`},
+		{"start --addresses=1.2.3:3000 x", `--addresses: address "1.2.3:3000": "1.2.3" is neither an IP address nor a name`},
+		{"start --addresses=3000,0,3002 x", "port 0 is for a cluster of one"},
 		{"start --addresses=3000 --limit-request=1GB x", `"1GB" is not a size such as 64MiB`},
 		{"start --addresses=3000 --cache-grid=1MB x", `"1MB" is not a size such as 64MiB`},
 		{"start --addresses=3000 --cache-grid=64KiB x", `--cache-grid: 64KiB is too small: give at least 1MiB`},
@@ -99,7 +100,7 @@ func TestMistakesOfUsage(t *testing.T) {
 		{"start --addresses=3000 --log-level=loud x", "unknown name"},
 		{"start --addresses=3000 --log-format=xml x", `--log-format: "xml" is neither text nor json`},
 		{"demo a b", "accepts at most 1 arg(s), received 2"},
-		{"demo --addresses=x", `--addresses: address "x": is none of PORT, IP and IP:PORT`},
+		{"demo --addresses=x:y:z", `--addresses: address "x:y:z": is none of PORT, HOST and HOST:PORT`},
 		{"version x", `unknown command "x" for "ledgerd version"`},
 	} {
 		got := ledgerd(t, strings.Fields(test.args)...)

@@ -29,8 +29,11 @@ func newStart() *cobra.Command {
 		Long: `Serve the ledger in a data file until SIGINT or SIGTERM.
 
 Addresses are those of all replicas, in the order of their indexes, separated by
-commas: "3000", "127.0.0.1:3000" or "[::1]:3000". A missing host is 127.0.0.1, a
-missing port is 3001. Port 0 lets the system choose: the port is then the only
+commas: "3000", "127.0.0.1:3000", "[::1]:3000" or "db1.example:3000". A missing
+host is 127.0.0.1, a missing port is 3001. Each replica listens at its own
+address, for clients and for the other replicas, which all get the same list.
+
+Port 0, for a cluster of one, lets the system choose: the port is then the only
 line on standard output. Logs go to standard error.
 
 The ledger is on disk; what is in memory are the newest records and two caches.
@@ -39,7 +42,7 @@ Give --cache-accounts what the accounts in use take, about 200 bytes each, and
 		Example: `  ledgerd start --addresses=3000 0_0.ledger
   ledgerd start --addresses=0.0.0.0:3000 --log-format=json 0_0.ledger
   ledgerd start --addresses=3000 --cache-grid=2GiB --cache-accounts=512MiB 0_0.ledger
-  ledgerd start --addresses=3000 --cluster=7 --replica=0 7_0.ledger`,
+  ledgerd start --addresses=db0:3000,db1:3000,db2:3000 --cluster=7 --replica=2 7_2.ledger`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			config.Path = args[0]
@@ -52,6 +55,9 @@ Give --cache-accounts what the accounts in use take, about 200 bytes each, and
 			}
 			if config.Addresses, err = command.ParseAddresses(addresses); err != nil {
 				return command.Usagef("--addresses: %w", err)
+			}
+			if len(config.Addresses) > 1 && chosenBySystem(config.Addresses) {
+				return command.Usagef("--addresses: port 0 is for a cluster of one: the other replicas have to know it")
 			}
 			if config.Logger, err = logging.logger(cmd.ErrOrStderr()); err != nil {
 				return err

@@ -104,6 +104,8 @@ func TestParseAddresses(t *testing.T) {
 		"10.0.0.1:7":                   {"10.0.0.1:7"},
 		"[::1]:7":                      {"[::1]:7"},
 		"::1":                          {"[::1]:3001"},
+		"localhost":                    {"localhost:3001"},
+		"db-1.example.org:7":           {"db-1.example.org:7"},
 		"3000,3001, 10.0.0.1:3002":     {"127.0.0.1:3000", "127.0.0.1:3001", "10.0.0.1:3002"},
 		"0.0.0.0:3000,192.168.0.1:080": {"0.0.0.0:3000", "192.168.0.1:080"},
 	} {
@@ -111,7 +113,7 @@ func TestParseAddresses(t *testing.T) {
 			t.Errorf("ParseAddresses(%q) = %q, %v; want %q", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "3000,", "65536", "localhost", "localhost:3000", "10.0.0.1:x", "10.0.0.1:", "::1:3000:x"} {
+	for _, text := range []string{"", "3000,", "65536", "10.0.1", "10.0.1:7", "a b", "a/b:7", ":3000", "10.0.0.1:x", "10.0.0.1:", "::1:3000:x"} {
 		if got, err := ParseAddresses(text); err == nil {
 			t.Errorf("ParseAddresses(%q) = %q; want an error", text, got)
 		}

@@ -51,10 +51,9 @@ func (s *Size) Set(text string) error {
 func (s *Size) Type() string { return "size" }
 
 // ParseAddresses reads a list of addresses by replica index, separated by
-// commas, in the forms "3000", "127.0.0.1", "127.0.0.1:3000" and
-// "[::1]:3000". A missing host is loopback, a missing port is 3001. The result
-// has the form host:port; host names are refused, since a replica's address
-// must not depend on a resolver.
+// commas, in the forms "3000", "127.0.0.1", "127.0.0.1:3000", "[::1]:3000" and
+// "db1.example:3000". A missing host is loopback, a missing port is 3001. The
+// result has the form host:port; names are resolved by whoever connects.
 func ParseAddresses(text string) ([]string, error) {
 	var addresses []string
 	for part := range strings.SplitSeq(text, ",") {
@@ -81,16 +80,25 @@ func splitAddress(text string) (host, port string, err error) {
 		port = text
 	case net.ParseIP(strings.Trim(text, "[]")) != nil:
 		host = strings.Trim(text, "[]")
+	case !strings.Contains(text, ":"):
+		host = text
 	default:
-		if host, port, err = net.SplitHostPort(text); err != nil {
-			return "", "", fmt.Errorf("is none of PORT, IP and IP:PORT")
+		if host, port, err = net.SplitHostPort(text); err != nil || host == "" {
+			return "", "", fmt.Errorf("is none of PORT, HOST and HOST:PORT")
 		}
-		if net.ParseIP(host) == nil {
-			return "", "", fmt.Errorf("%q is not an IP address", host)
-		}
+	}
+	if net.ParseIP(host) == nil && !isName(host) {
+		return "", "", fmt.Errorf("%q is neither an IP address nor a name", host)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return "", "", fmt.Errorf("%q is not a port", port)
 	}
 	return host, port, nil
+}
+
+// isName reports whether text can be the name of a host. One that looks like an
+// IPv4 address is a mistake in one.
+func isName(text string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	return strings.ContainsAny(text, letters) && strings.Trim(text, letters+"0123456789.-_") == ""
 }

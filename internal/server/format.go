@@ -8,10 +8,14 @@ import (
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/io/disk"
 	"github.com/ledgerd/ledgerd/vsr"
+	"github.com/ledgerd/ledgerd/wire"
 )
 
-// ErrReplicaCount says that the number of replicas is not supported.
-var ErrReplicaCount = errors.New("number of replicas not supported")
+// What is wrong with a FormatConfig.
+var (
+	ErrReplicaCount = errors.New("number of replicas not supported")
+	ErrReplica      = errors.New("no such replica")
+)
 
 // FormatConfig says whose data file is made.
 type FormatConfig struct {
@@ -25,9 +29,12 @@ type FormatConfig struct {
 // Format makes a new data file. It refuses a path that exists already, and
 // leaves nothing behind when it fails.
 func Format(path string, config FormatConfig) error {
-	if config.ReplicaCount != 1 || config.Replica != 0 {
-		return fmt.Errorf("%w: replica %d of %d; this release runs clusters of one replica", ErrReplicaCount,
-			config.Replica, config.ReplicaCount)
+	switch {
+	case config.ReplicaCount < 1 || config.ReplicaCount > wire.ReplicasMax:
+		return fmt.Errorf("%w: %d; a cluster has 1 to %d", ErrReplicaCount, config.ReplicaCount, wire.ReplicasMax)
+	case config.Replica >= config.ReplicaCount:
+		return fmt.Errorf("%w: replica %d of %d; indexes are from 0 to %d", ErrReplica, config.Replica, config.ReplicaCount,
+			config.ReplicaCount-1)
 	}
 	layout := vsr.LayoutDefault(config.Development)
 	if err := disk.Create(path, layout.GridOffset()); err != nil {

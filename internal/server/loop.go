@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 
@@ -30,10 +31,11 @@ type loop struct {
 	ticks   <-chan time.Time
 	stop    chan struct{} // closed by end
 	ending  sync.Once
+	diary   diary
 }
 
-func newLoop() *loop {
-	return &loop{inbox: make(chan event, inboxMax), stop: make(chan struct{})}
+func newLoop(logger *slog.Logger) *loop {
+	return &loop{inbox: make(chan event, inboxMax), stop: make(chan struct{}), diary: diary{logger: logger}}
 }
 
 // end lets run return. It may be called more than once.
@@ -90,6 +92,7 @@ func (l *loop) run() error {
 			l.end() // nobody waits any more to post to a loop that has stopped
 			return l.replica.Err()
 		}
+		l.diary.note(l.replica)
 	}
 }
 

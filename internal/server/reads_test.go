@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -20,7 +21,7 @@ func BenchmarkReadParts(b *testing.B) {
 		partSize = 4096               // the first sector of a block has less room
 		sum      = 0xac869b6f32d8bbdb // of so many zeros
 	)
-	l := newLoop()
+	l := newLoop(slog.New(slog.DiscardHandler))
 	path := filepath.Join(b.TempDir(), "data")
 	if err := disk.Create(path, partSize); err != nil {
 		b.Fatal(err)

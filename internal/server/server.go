@@ -4,7 +4,8 @@
 // It decides nothing. Whatever happens, a message or the completion of disk
 // I/O, is posted to the loop, which hands it to the replica and lets the
 // replica take its next step. When the replica fails, the server stops: Wait
-// returns why.
+// returns why. One that has to be opened again, to take over a checkpoint of
+// another replica, is: connections stay, everything else is made anew (see life).
 package server
 
 import (
@@ -12,14 +13,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/ledgerd/ledgerd/internal/buffer"
-	"github.com/ledgerd/ledgerd/internal/node"
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/io/bus"
-	"github.com/ledgerd/ledgerd/io/disk"
 	"github.com/ledgerd/ledgerd/vsr"
 )
 
@@ -71,14 +70,15 @@ var ErrCacheSize = errors.New("cache is too small")
 
 // Server is a running replica. Its methods may be called from any goroutine.
 type Server struct {
-	config  Config
-	disk    *disk.Disk
-	loop    *loop
-	workers *workers
-	pool    buffer.Pool
-	bus     *bus.Bus // set by the loop when the replica has opened
-	stopped chan struct{}
-	err     error // why the loop ended; valid after stopped is closed
+	config Config
+	pool   buffer.Pool
+	bus    *bus.Bus // set when the replica has opened for the first time
+	life   atomic.Pointer[life]
+	closed atomic.Bool
+	// stopped is closed when the last life has ended. Valid after that: err is
+	// why, closeErr how the data file was closed.
+	stopped       chan struct{}
+	err, closeErr error
 }
 
 // Start opens the data file, brings the replica to where it was, and listens.
@@ -91,19 +91,26 @@ func Start(config Config) (*Server, error) {
 	if err := config.setCaches(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, loop: newLoop(), stopped: make(chan struct{})}
-	var err error
-	s.disk, err = disk.Open(config.Path, disk.Options{
-		Complete:      s.loop.complete,
-		AllowBuffered: config.Development,
-		Logger:        config.Logger,
-	})
+	s := &Server{config: config, stopped: make(chan struct{})}
+	first, err := s.begin()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", config.Path, err), s.disk.Close())
+	started := time.Now()
+	opened := make(chan error, 1)
+	first.replica.Open(func(err error) {
+		if err == nil {
+			err = s.listen(first.replica)
+		}
+		opened <- err
+	})
+	go s.run(first)
+	if err := <-opened; err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", config.Path, err), s.Close())
 	}
+	config.Logger.Info("serving", "address", s.Addr().String(), "file", config.Path,
+		"cache grid", config.CacheGrid, "cache accounts", config.CacheAccounts,
+		"opened in", time.Since(started).Round(time.Millisecond))
 	return s, nil
 }
 
@@ -127,47 +134,6 @@ func (c *Config) setCaches() error {
 	return nil
 }
 
-// open starts the loop and waits until the replica serves or has failed.
-func (s *Server) open() error {
-	info, err := os.Stat(s.config.Path)
-	if err != nil {
-		return err
-	}
-	s.workers = startWorkers(s.loop.worked)
-	s.loop.replica = node.New(node.Options{
-		Storage:        s.disk,
-		Bus:            s,
-		Clock:          systemClock{},
-		Pool:           &s.pool,
-		Workers:        s.workers,
-		FileSize:       info.Size(),
-		Identity:       s.config.Identity,
-		RequestSizeMax: s.requestSizeMax(),
-		GridCacheSize:  int(s.config.CacheGrid),
-		CacheAccounts:  s.config.CacheAccounts,
-	})
-	started := time.Now()
-	opened := make(chan error, 1)
-	s.loop.replica.Open(func(err error) {
-		if err == nil {
-			err = s.listen()
-		}
-		opened <- err
-	})
-	go func() {
-		s.err = s.loop.run()
-		close(s.stopped)
-	}()
-	if err := <-opened; err != nil {
-		s.stop()
-		return err
-	}
-	s.config.Logger.Info("serving", "address", s.Addr().String(), "file", s.config.Path,
-		"view", uint32(s.loop.replica.View()), "cache grid", s.config.CacheGrid, "cache accounts", s.config.CacheAccounts,
-		"opened in", time.Since(started).Round(time.Millisecond))
-	return nil
-}
-
 // requestSizeMax returns the request limit to impose, 0 for none.
 func (s *Server) requestSizeMax() int {
 	if s.config.RequestSizeMax == 0 && s.config.Development {
@@ -176,20 +142,24 @@ func (s *Server) requestSizeMax() int {
 	return s.config.RequestSizeMax
 }
 
-// listen begins to accept clients. The loop calls it when the replica has
-// opened: only then is the cluster known, and anything to say to a client.
-func (s *Server) listen() error {
-	replica := s.loop.replica
-	if count := int(replica.ReplicaCount()); len(s.config.Addresses) != count {
-		return fmt.Errorf("%w: %d given, the cluster has %d replicas", ErrAddresses, len(s.config.Addresses), count)
+// listen begins to accept connections, and to make those to other replicas. The
+// loop calls it when the replica has opened: only then is the cluster known, and
+// anything to say.
+func (s *Server) listen(replica *vsr.Replica) error {
+	addresses := s.config.Addresses
+	if count := int(replica.ReplicaCount()); len(addresses) != count {
+		return fmt.Errorf("%w: %d given, the cluster has %d replicas; give those of all, in the order of their indexes",
+			ErrAddresses, len(addresses), count)
 	}
 	var err error
 	s.bus, err = bus.Listen(bus.Config{
-		Cluster: replica.Cluster(),
-		Address: s.config.Addresses[replica.Index()],
-		Pool:    &s.pool,
-		Deliver: s.loop.deliver,
-		Logger:  s.config.Logger,
+		Cluster:  replica.Cluster(),
+		Address:  addresses[replica.Index()],
+		Replicas: addresses,
+		Replica:  replica.Index(),
+		Pool:     &s.pool,
+		Deliver:  func(message *buffer.Buffer) { s.life.Load().loop.deliver(message) },
+		Logger:   s.config.Logger,
 	})
 	return err
 }
@@ -198,6 +168,11 @@ func (s *Server) listen() error {
 // it has opened.
 func (s *Server) SendToClient(client u128.Uint128, message *buffer.Buffer) {
 	s.bus.SendToClient(client, message)
+}
+
+// SendToReplica implements vsr.Peers likewise.
+func (s *Server) SendToReplica(replica uint8, message *buffer.Buffer) {
+	s.bus.SendToReplica(replica, message)
 }
 
 // Addr returns the address at which clients are served.
@@ -212,20 +187,16 @@ func (s *Server) Wait() error {
 }
 
 // Close stops serving and closes the data file. Everything acknowledged is
-// durable already; what was under way is answered after the next start.
+// durable already; what was under way is answered after the next start. It must
+// be called once.
 func (s *Server) Close() error {
-	s.stop()
-	return s.disk.Close()
-}
-
-// stop ends the loop, then what works for it.
-func (s *Server) stop() {
-	s.loop.end()
+	s.closed.Store(true)
+	s.life.Load().loop.end()
 	<-s.stopped
-	s.workers.close()
 	if s.bus != nil {
 		s.bus.Close()
 	}
+	return s.closeErr
 }
 
 // systemClock is the clock of the machine.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -34,7 +35,7 @@ func TestWorkers(t *testing.T) {
 // nobody takes what is posted any more.
 func TestWorkersClose(t *testing.T) {
 	before := runtime.NumGoroutine()
-	l := newLoop()
+	l := newLoop(slog.New(slog.DiscardHandler))
 	w := startWorkers(l.worked)
 	begun, end, ended := make(chan bool), make(chan bool), false
 	w.Go(func() { close(begun); <-end; ended = true }, func() { t.Error("posted to a loop that has ended") })

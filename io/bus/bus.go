@@ -21,6 +21,8 @@ const (
 	connectionsMaxDefault = 1088
 	// receiveBytesMaxDefault is room for 64 of the largest messages.
 	receiveBytesMaxDefault = 64 * wire.MessageSizeMax
+	// replicaBytesMax is the same for the messages of all other replicas.
+	replicaBytesMax = 16 * wire.MessageSizeMax
 	// acceptPauseMin and acceptPauseMax bound the pause after a failed accept:
 	// to be out of descriptors is no reason to spin.
 	acceptPauseMin = 5 * time.Millisecond
@@ -43,8 +45,14 @@ type Config struct {
 	ReceiveBytesMax int
 	// Pool is where messages come from.
 	Pool *buffer.Pool
+	// Replicas are the addresses of all replicas of the cluster, "host:port" by
+	// index, and Replica is which of them this one is. There may be none in a
+	// cluster of one. Names are resolved again for each connection.
+	Replicas []string
+	Replica  uint8
 	// Deliver takes over one reference to a message: Bytes is exactly one
-	// valid request or ping_client. It is called from the reader of each
+	// valid message of a client or, if there are any, of another replica. It is
+	// called from the reader of each
 	// connection, so by several goroutines at the same time. It may block,
 	// which holds up that connection only.
 	Deliver func(*buffer.Buffer)
@@ -60,8 +68,14 @@ type Bus struct {
 	log      *cappedLog
 	listener net.Listener
 	budget   *budget
-	running  sync.WaitGroup
-	closing  chan struct{} // closed by Close
+	// replicaBudget is what budget is, for messages of replicas: no client can
+	// make them wait.
+	replicaBudget *budget
+	// links are the ways to the other replicas, nil for this one and for those
+	// that do not exist.
+	links   [wire.ReplicasMax]*link
+	running sync.WaitGroup
+	closing chan struct{} // closed by Close
 
 	// now counts the janitor's rounds; see janitor.go.
 	now atomic.Int64
@@ -72,6 +86,9 @@ type Bus struct {
 	// clients says where to send what is for a client (PROTOCOL.md section
 	// 4.2). Each value is in connections too.
 	clients map[u128.Uint128]*connection
+	// replicas are the connections on which each replica sends; in connections
+	// too.
+	replicas [wire.ReplicasMax]*connection
 }
 
 // Listen starts to accept connections. The error is that of the operating
@@ -102,14 +119,27 @@ func listen(config Config, p patience) (*Bus, error) {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	b := &Bus{
-		config:      config,
-		patience:    p,
-		log:         &cappedLog{logger: config.Logger},
-		listener:    listener,
-		budget:      newBudget(config.ReceiveBytesMax),
+		config:   config,
+		patience: p,
+		log:      &cappedLog{logger: config.Logger},
+		listener: listener,
+		budget:   newBudget(config.ReceiveBytesMax),
+
+		replicaBudget: newBudget(replicaBytesMax),
+
 		closing:     make(chan struct{}),
 		connections: map[*connection]struct{}{},
 		clients:     map[u128.Uint128]*connection{},
+	}
+	for i, address := range config.Replicas {
+		if i != int(config.Replica) {
+			b.links[i] = newLink(b, uint8(i), address)
+		}
+	}
+	for _, l := range b.links {
+		if l != nil {
+			b.running.Go(l.run)
+		}
 	}
 	b.running.Go(b.accept)
 	b.running.Go(b.janitor)
@@ -135,6 +165,17 @@ func (b *Bus) SendToClient(client u128.Uint128, msg *buffer.Buffer) {
 	default:
 		msg.Release()
 	}
+}
+
+// SendToReplica queues msg, a whole sealed message, for another replica, and
+// keeps a reference of its own until it is sent. It never blocks: msg is dropped
+// if there is no connection or too much is queued there. Nobody may change
+// msg.Bytes while there are references.
+func (b *Bus) SendToReplica(replica uint8, msg *buffer.Buffer) { b.links[replica].send(msg) }
+
+// hasReplica reports whether this is the index of another replica.
+func (b *Bus) hasReplica(replica uint8) bool {
+	return int(replica) < len(b.links) && b.links[replica] != nil
 }
 
 // Close closes the listener and all connections, and waits until no goroutine
@@ -181,7 +222,7 @@ func (b *Bus) accept() {
 
 // add starts the goroutines of a connection, if there is room for it.
 func (b *Bus) add(socket net.Conn) {
-	if err := prepareSocket(socket); err != nil {
+	if err := prepareSocket(socket, userTimeout); err != nil {
 		b.log.write(b.now.Load(), slog.LevelWarn, "cannot prepare a connection", "peer", socket.RemoteAddr(), "error", err)
 		socket.Close()
 		return
@@ -211,6 +252,9 @@ func (b *Bus) remove(c *connection) {
 	if b.clients[c.peer.client] == c {
 		delete(b.clients, c.peer.client)
 	}
+	if b.replicas[c.peer.replica] == c {
+		b.replicas[c.peer.replica] = nil
+	}
 	// No one can find c any more, so no one sends to the queue.
 	close(c.queue)
 }
@@ -234,4 +278,15 @@ func (b *Bus) enterPinger(client u128.Uint128, c *connection) {
 		old.close()
 	}
 	b.clients[client] = c
+}
+
+// enterReplica makes c the connection on which its replica sends, and closes the
+// one before: whoever connects anew has given that up.
+func (b *Bus) enterReplica(c *connection) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if old := b.replicas[c.peer.replica]; old != nil {
+		old.close()
+	}
+	b.replicas[c.peer.replica] = c
 }

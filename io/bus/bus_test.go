@@ -476,7 +476,7 @@ func (b *testBus) receivesHalf() bool {
 // TestDroppedIsReleased looks for the buffer of a dropped message in the pool.
 func TestDroppedIsReleased(t *testing.T) {
 	b := startBus(t, defaultPatience, nil)
-	c := connection{bus: b.Bus, peer: peer{peerClient, clientC}}
+	c := connection{bus: b.Bus, peer: peer{kind: peerClient, client: clientC}}
 	for name, msg := range map[string][]byte{
 		"for clients": reply(clientC, 1, 512), "invalid header": ignored["reserved bytes"], "another client": ping(clientD),
 	} {

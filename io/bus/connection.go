@@ -2,6 +2,7 @@ package bus
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -18,7 +19,8 @@ const sendQueueMax = 4
 // errPeerSwap: a connection carries the messages of one client only.
 var errPeerSwap = errors.New("message of another client")
 
-// A connection has a reader and a writer goroutine.
+// A connection is one that was accepted: a client's, or one on which a replica
+// sends. It has a reader and a writer goroutine.
 type connection struct {
 	bus    *Bus
 	socket net.Conn
@@ -84,7 +86,32 @@ func (c *connection) readAll() error {
 			return err
 		}
 		c.receiver.done()
+		if c.peer.kind == peerReplica {
+			c.receiver.budget = c.bus.replicaBudget
+		}
 	}
+}
+
+// admit judges the header of a message by who the peer is (PROTOCOL.md section
+// 4.2): clients must not speak as replicas do, nor replicas as clients.
+func (c *connection) admit(frame wire.Frame) error {
+	ok := false
+	switch command := frame.Command; {
+	case command == wire.CommandRequest:
+		ok = true
+	case command == wire.CommandPrepare:
+		ok = c.peer.kind == peerReplica // whose prepare it is does not tell who sends it
+	case command.IsPeer():
+		who := c.peer
+		_, ok = who.onReplica(frame.Replica)
+		ok = ok && c.bus.hasReplica(frame.Replica)
+	case command != wire.CommandGetReply:
+		ok = c.peer.kind != peerReplica
+	}
+	if !ok {
+		return fmt.Errorf("%w: %v of replica %d", errCommand, frame.Command, frame.Replica)
+	}
+	return nil
 }
 
 // accept delivers msg or drops it, and takes over the reference in each case.
@@ -126,8 +153,20 @@ func (c *connection) identify(msg []byte, command wire.Command) (forUs bool, err
 		}
 		c.bus.enterPinger(ping.Client, c)
 		return true, nil
+	case wire.CommandPrepare:
+		return true, nil
 	}
-	return false, nil // for clients: receiver lets nothing else pass
+	if !command.IsPeer() {
+		return false, nil // for clients
+	}
+	var header wire.Peer
+	if header.Decode(msg) != nil {
+		return false, nil
+	}
+	if first, _ := c.peer.onReplica(header.Replica); first { // admit has judged it
+		c.bus.enterReplica(c)
+	}
+	return true, nil
 }
 
 // write sends what is queued until Bus.remove closes the queue. When the

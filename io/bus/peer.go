@@ -2,8 +2,8 @@ package bus
 
 import "github.com/ledgerd/ledgerd/internal/u128"
 
-// A peerKind is what is known about the other end of a connection (PROTOCOL.md
-// section 4.2). Replicas will be a kind of their own.
+// A peerKind is what is known about the other end of an accepted connection
+// (PROTOCOL.md section 4.2).
 type peerKind uint8
 
 const (
@@ -13,12 +13,15 @@ const (
 	peerLikelyClient
 	// peerClient has sent a ping_client.
 	peerClient
+	// peerReplica has begun with a message that names a replica as its author.
+	peerReplica
 )
 
 // A peer is the other end of a connection.
 type peer struct {
-	kind   peerKind
-	client u128.Uint128 // 0 while unknown
+	kind    peerKind
+	client  u128.Uint128 // of clients
+	replica uint8        // of replicas
 }
 
 // onRequest takes note of a request of client. first says that it is the
@@ -27,10 +30,12 @@ type peer struct {
 func (p *peer) onRequest(client u128.Uint128) (first, ok bool) {
 	switch p.kind {
 	case peerUnknown:
-		*p = peer{peerLikelyClient, client}
+		*p = peer{kind: peerLikelyClient, client: client}
 		return true, true
 	case peerLikelyClient:
 		return false, true // of another client too: forwarded, perhaps
+	case peerReplica:
+		return false, true // forwarded
 	default:
 		return false, p.client == client
 	}
@@ -39,9 +44,20 @@ func (p *peer) onRequest(client u128.Uint128) (first, ok bool) {
 // onPing takes note of a ping_client of client. It returns false if the peer
 // turns out to be someone else, and is to be closed.
 func (p *peer) onPing(client u128.Uint128) (ok bool) {
-	if p.kind != peerUnknown && p.client != client {
+	if p.kind == peerReplica || p.kind != peerUnknown && p.client != client {
 		return false
 	}
-	*p = peer{peerClient, client}
+	*p = peer{kind: peerClient, client: client}
 	return true
+}
+
+// onReplica takes note of a message whose author is a replica. first says that
+// it is the first of this connection. It returns ok == false if the peer turns
+// out to be someone else, and is to be closed.
+func (p *peer) onReplica(replica uint8) (first, ok bool) {
+	if p.kind == peerUnknown {
+		*p = peer{kind: peerReplica, replica: replica}
+		return true, true
+	}
+	return false, p.kind == peerReplica && p.replica == replica
 }

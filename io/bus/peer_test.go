@@ -41,7 +41,7 @@ func TestPeer(t *testing.T) {
 				t.Errorf("%s: at %q: first %v, ok %v", test.steps, step, first, ok)
 			}
 		}
-		if want := (peer{test.kind, clients[test.of]}); p != want {
+		if want := (peer{kind: test.kind, client: clients[test.of]}); p != want {
 			t.Errorf("%s: ends as %v, want %v", test.steps, p, want)
 		}
 	}

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"sync/atomic"
 
@@ -19,7 +18,7 @@ const receiveSize = 32 << 10
 // Reasons for closing a connection beyond those of package wire.
 var (
 	errCluster = errors.New("message of another cluster")
-	errReplica = errors.New("command that passes between replicas only")
+	errCommand = errors.New("command that does not pass on this connection")
 )
 
 // A receiver cuts a stream of bytes into messages (PROTOCOL.md section 4.1).
@@ -28,6 +27,8 @@ type receiver struct {
 	cluster u128.Uint128
 	pool    *buffer.Pool
 	budget  *budget
+	// admit judges the header of a message before the rest is awaited.
+	admit func(wire.Frame) error
 
 	clock     *atomic.Int64
 	receiving *stopwatch
@@ -42,7 +43,7 @@ type receiver struct {
 
 func newReceiver(c *connection) *receiver {
 	b := c.bus
-	return &receiver{source: c.socket, cluster: b.config.Cluster, pool: b.config.Pool, budget: b.budget,
+	return &receiver{source: c.socket, cluster: b.config.Cluster, pool: b.config.Pool, budget: b.budget, admit: c.admit,
 		clock: &b.now, receiving: &c.receiving, buf: make([]byte, receiveSize)}
 }
 
@@ -87,21 +88,7 @@ func (r *receiver) header() (wire.Frame, error) {
 	if err != nil {
 		return frame, err
 	}
-	if !passes(frame.Command) {
-		return frame, fmt.Errorf("%w: %v", errReplica, frame.Command)
-	}
-	return frame, nil
-}
-
-// passes reports whether command passes between clients and servers. Those
-// have no messages above wire.MessageSizeMax.
-func passes(command wire.Command) bool {
-	switch command {
-	case wire.CommandRequest, wire.CommandPingClient,
-		wire.CommandReply, wire.CommandPongClient, wire.CommandEviction:
-		return true
-	}
-	return false
+	return frame, r.admit(frame)
 }
 
 // message waits for the message of the given size at r.start.

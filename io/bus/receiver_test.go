@@ -18,7 +18,7 @@ import (
 const testBudget = 2 * wire.MessageSizeMax
 
 func receiverOf(source io.Reader) *receiver {
-	return &receiver{source: source, cluster: testCluster, pool: new(buffer.Pool), budget: newBudget(testBudget),
+	return &receiver{source: source, cluster: testCluster, admit: (&connection{bus: &Bus{}}).admit, pool: new(buffer.Pool), budget: newBudget(testBudget),
 		clock: new(atomic.Int64), receiving: new(stopwatch), buf: make([]byte, receiveSize)}
 }
 
@@ -119,7 +119,7 @@ func TestReceiverJudgesEarly(t *testing.T) {
 		r := receiverOf(io.MultiReader(bytes.NewReader(header), never))
 		_, _, err := r.next()
 		if !errors.Is(err, wire.ErrChecksum) && !errors.Is(err, wire.ErrCommand) &&
-			!errors.Is(err, wire.ErrSize) && !errors.Is(err, errReplica) {
+			!errors.Is(err, wire.ErrSize) && !errors.Is(err, errCommand) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

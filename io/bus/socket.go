@@ -16,5 +16,10 @@ var keepAlive = net.KeepAliveConfig{
 	Count:    3,
 }
 
-// userTimeout is how long sent bytes may stay unacknowledged.
-const userTimeout = 17 * time.Second
+// How long sent bytes may stay unacknowledged. Between replicas something is sent
+// all the time, and a connection over which nothing gets is better made anew
+// than left to the pauses, ever longer, after which TCP tries again.
+const (
+	userTimeout = 17 * time.Second
+	linkTimeout = 2 * time.Second
+)

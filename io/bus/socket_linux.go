@@ -3,12 +3,14 @@ package bus
 import (
 	"errors"
 	"net"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// prepareSocket sets what the net package does not.
-func prepareSocket(socket net.Conn) error {
+// prepareSocket sets what the net package does not: how long sent bytes may stay
+// unacknowledged.
+func prepareSocket(socket net.Conn, userTimeout time.Duration) error {
 	raw, err := socket.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		return err
