@@ -14,11 +14,14 @@ type Layout = superblock.Layout
 // empty, under 16 MB for development.
 func LayoutDefault(development bool) Layout { return superblock.DefaultLayout(development) }
 
+// ReplicasMax is how many replicas a cluster has at most.
+const ReplicasMax = wire.ReplicasMax
+
 // FormatConfig says whose data file is made.
 type FormatConfig struct {
 	Cluster      u128.Uint128
 	Replica      uint8
-	ReplicaCount uint8 // 1 .. 6
+	ReplicaCount uint8 // 1 .. ReplicasMax
 	Layout       Layout
 	// Recovery, unless 0, makes a file that replaces a lost one: a number chosen
 	// at random. The cluster must have more than one replica.

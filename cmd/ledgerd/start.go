@@ -53,29 +53,13 @@ Give --cache-accounts what the accounts in use take, about 200 bytes each, and
 			if cmd.Flags().Changed("cluster") {
 				config.Identity = &identity
 			}
-			if config.Addresses, err = command.ParseAddresses(addresses); err != nil {
-				return command.Usagef("--addresses: %w", err)
-			}
-			if len(config.Addresses) > 1 && chosenBySystem(config.Addresses) {
-				return command.Usagef("--addresses: port 0 is for a cluster of one: the other replicas have to know it")
+			if config.Addresses, err = parseAddresses(addresses); err != nil {
+				return err
 			}
 			if config.Logger, err = logging.logger(cmd.ErrOrStderr()); err != nil {
 				return err
 			}
-			command.TuneForServing()
-			replica, err := server.Start(config)
-			if err != nil {
-				return err
-			}
-			if chosenBySystem(config.Addresses) {
-				_, port, _ := net.SplitHostPort(replica.Addr().String())
-				fmt.Fprintln(cmd.OutOrStdout(), port)
-			}
-			if err := serve(cmd.Context(), replica); err != nil {
-				return err
-			}
-			config.Logger.Info("stopped")
-			return nil
+			return start(cmd.Context(), cmd.OutOrStdout(), config)
 		},
 	}
 	flags := cmd.Flags()
@@ -90,6 +74,45 @@ Give --cache-accounts what the accounts in use take, about 200 bytes each, and
 	logging.addTo(cmd)
 	require(cmd, "addresses")
 	return cmd
+}
+
+// start serves until ctx ends, and prints the port if the system has chosen it.
+func start(ctx context.Context, out io.Writer, config server.Config) error {
+	command.TuneForServing()
+	replica, err := server.Start(config)
+	if err != nil {
+		return err
+	}
+	if chosenBySystem(config.Addresses) {
+		_, port, _ := net.SplitHostPort(replica.Addr().String())
+		fmt.Fprintln(out, port)
+	}
+	if err := serve(ctx, replica); err != nil {
+		return err
+	}
+	config.Logger.Info("stopped")
+	return nil
+}
+
+// parseAddresses reads the addresses of all replicas.
+func parseAddresses(text string) ([]string, error) {
+	addresses, err := command.ParseAddresses(text)
+	if err != nil {
+		return nil, command.Usagef("--addresses: %w", err)
+	}
+	if len(addresses) > 1 && chosenBySystem(addresses) {
+		return nil, command.Usagef("--addresses: port 0 is for a cluster of one: the other replicas have to know it")
+	}
+	return addresses, nil
+}
+
+// replicaAddresses reads the addresses of all replicas.
+func replicaAddresses(text string) ([]string, error) {
+	addresses, err := command.ParseAddresses(text)
+	if err == nil && len(addresses) > 1 && chosenBySystem(addresses) {
+		err = errors.New("port 0 is for a cluster of one: the other replicas have to know it")
+	}
+	return addresses, err
 }
 
 // chosenBySystem reports whether a port is left to the system.

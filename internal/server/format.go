@@ -8,7 +8,6 @@ import (
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/io/disk"
 	"github.com/ledgerd/ledgerd/vsr"
-	"github.com/ledgerd/ledgerd/wire"
 )
 
 // What is wrong with a FormatConfig.
@@ -30,8 +29,8 @@ type FormatConfig struct {
 // leaves nothing behind when it fails.
 func Format(path string, config FormatConfig) error {
 	switch {
-	case config.ReplicaCount < 1 || config.ReplicaCount > wire.ReplicasMax:
-		return fmt.Errorf("%w: %d; a cluster has 1 to %d", ErrReplicaCount, config.ReplicaCount, wire.ReplicasMax)
+	case config.ReplicaCount < 1 || config.ReplicaCount > vsr.ReplicasMax:
+		return fmt.Errorf("%w: %d; a cluster has 1 to %d", ErrReplicaCount, config.ReplicaCount, vsr.ReplicasMax)
 	case config.Replica >= config.ReplicaCount:
 		return fmt.Errorf("%w: replica %d of %d; indexes are from 0 to %d", ErrReplica, config.Replica, config.ReplicaCount,
 			config.ReplicaCount-1)

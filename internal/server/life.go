@@ -66,6 +66,8 @@ func (l *life) end() error {
 func (s *Server) run(l *life) {
 	defer close(s.stopped)
 	for {
+		replica := l.replica
+		replica.Open(func(err error) { s.onOpen(replica, err) })
 		s.err = l.loop.run()
 		s.closeErr = l.end()
 		if !errors.Is(s.err, vsr.ErrRestart) || s.closeErr != nil {
@@ -77,6 +79,5 @@ func (s *Server) run(l *life) {
 		if s.closed.Load() {
 			l.loop.end() // Close may have seen the life before
 		}
-		l.replica.Open(func(error) {}) // the loop ends with the error
 	}
 }

@@ -73,6 +73,8 @@ type Server struct {
 	config Config
 	pool   buffer.Pool
 	bus    *bus.Bus // set when the replica has opened for the first time
+	// opened is told, once, how that went; nil afterwards. The loop's own.
+	opened chan<- error
 	life   atomic.Pointer[life]
 	closed atomic.Bool
 	// stopped is closed when the last life has ended. Valid after that: err is
@@ -96,16 +98,15 @@ func Start(config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	started := time.Now()
-	opened := make(chan error, 1)
-	first.replica.Open(func(err error) {
-		if err == nil {
-			err = s.listen(first.replica)
-		}
-		opened <- err
-	})
+	started, opened := time.Now(), make(chan error, 1)
+	s.opened = opened
 	go s.run(first)
-	if err := <-opened; err != nil {
+	select {
+	case err = <-opened:
+	case <-s.stopped: // it could not be opened again
+		err = s.err
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", config.Path, err), s.Close())
 	}
 	config.Logger.Info("serving", "address", s.Addr().String(), "file", config.Path,
@@ -142,9 +143,21 @@ func (s *Server) requestSizeMax() int {
 	return s.config.RequestSizeMax
 }
 
+// onOpen is called by the loop when a replica has opened, or could not be. That it
+// has to be opened again tells nothing yet.
+func (s *Server) onOpen(replica *vsr.Replica, err error) {
+	if s.opened == nil || errors.Is(err, vsr.ErrRestart) {
+		return
+	}
+	if err == nil {
+		err = s.listen(replica)
+	}
+	s.opened <- err
+	s.opened = nil
+}
+
 // listen begins to accept connections, and to make those to other replicas. The
-// loop calls it when the replica has opened: only then is the cluster known, and
-// anything to say.
+// replica must have opened: only then is the cluster known, and anything to say.
 func (s *Server) listen(replica *vsr.Replica) error {
 	addresses := s.config.Addresses
 	if count := int(replica.ReplicaCount()); len(addresses) != count {
@@ -164,15 +177,19 @@ func (s *Server) listen(replica *vsr.Replica) error {
 	return err
 }
 
-// SendToClient implements vsr.Bus for the replica, which sends nothing before
-// it has opened.
+// SendToClient implements vsr.Bus for the replica. Where the server does not
+// listen there is nobody to send to.
 func (s *Server) SendToClient(client u128.Uint128, message *buffer.Buffer) {
-	s.bus.SendToClient(client, message)
+	if s.bus != nil {
+		s.bus.SendToClient(client, message)
+	}
 }
 
 // SendToReplica implements vsr.Peers likewise.
 func (s *Server) SendToReplica(replica uint8, message *buffer.Buffer) {
-	s.bus.SendToReplica(replica, message)
+	if s.bus != nil {
+		s.bus.SendToReplica(replica, message)
+	}
 }
 
 // Addr returns the address at which clients are served.
