@@ -42,6 +42,7 @@ const (
 	ClientsMax       = 1024    // sessions of a server
 	AccountsMax      = 1 << 28 // ids and amounts are drawn with 32-bit arithmetic
 	RateMax          = 1e9     // one transfer a nanosecond, the clock's unit
+	ReplicasMax      = 6       // replicas of a cluster
 )
 
 // Workload says what Run sends. It is data: equal workloads with equal seeds
@@ -60,6 +61,8 @@ type Workload struct {
 	UserData     int          `json:"user_data_every"` // of so many transfers one has a user_data_64, which it shares with nine others; 0 is none
 	Queries      int          `json:"query_count"`     // queries of each Question after the transfers, one at a time
 	Seed         uint64       `json:"seed"`
+	Replicas     int          `json:"replica_count"` // of the server, if it is the benchmark's own, 1 .. ReplicasMax
+	ReplicasDown int          `json:"replicas_down"` // of these are never started
 }
 
 // share returns how many of a count are a client's.
@@ -86,6 +89,10 @@ func (w Workload) Validate() error {
 		return fmt.Errorf("bench: client count %d is not in 1 .. %d", w.Clients, ClientsMax)
 	case w.Rate < 0 || w.Rate > RateMax:
 		return fmt.Errorf("bench: rate %d is not in 0 .. %d", w.Rate, int(RateMax))
+	case w.Replicas < 1 || w.Replicas > ReplicasMax:
+		return fmt.Errorf("bench: replica count %d is not in 1 .. %d", w.Replicas, ReplicasMax)
+	case w.ReplicasDown < 0 || w.ReplicasDown >= w.Replicas:
+		return fmt.Errorf("bench: %d of %d replicas down", w.ReplicasDown, w.Replicas)
 	case w.UserData < 0:
 		return fmt.Errorf("bench: user data for one in %d transfers", w.UserData)
 	case w.Queries < 0:
@@ -106,7 +113,7 @@ func (w Workload) Validate() error {
 var plain = Workload{
 	Name: "plain", Accounts: 10_000, Distribution: DistributionUniform,
 	Transfers: 5_000_000, Batch: TransferBatchMax, Clients: 1,
-	IDOrder: IDTimeOrdered, Phase: PhaseSingle, Queries: 100, Seed: 1,
+	IDOrder: IDTimeOrdered, Phase: PhaseSingle, Queries: 100, Seed: 1, Replicas: 1,
 }
 
 // Workloads returns the named workloads: those by which the project measures
@@ -138,6 +145,8 @@ func Workloads() []Workload {
 		single("single-8", 8, 100_000),
 		single("single-32", 32, 200_000),
 		single("single-60", 60, 200_000),
+		vary("three-replicas", func(w *Workload) { w.Replicas = 3 }),
+		vary("two-of-three-replicas", func(w *Workload) { w.Replicas, w.ReplicasDown = 3, 1 }),
 	}
 }
 

@@ -39,13 +39,14 @@ func newBenchmark(c *common) *cobra.Command {
 		Long: `Send a workload to a server, report speed, latencies and what the server cost,
 and check that all balances are right. Or compare two results of the past.
 
-Without --addresses the server is started for the purpose, as a process of its
-own with a data file in a temporary folder, and both are gone afterwards. The
+Without --addresses the server is started for the purpose, each replica as a
+process of its own with a data file in a temporary folder, all gone afterwards. The
 flags of counts, sizes and orders change what the named workload says:
   ` + strings.Join(names, ", ") + `
 
-Processor time, bytes written and the data file's size are those of the
-transfers that count; memory is the peak of all. Of several runs, each with a
+Processor time and bytes written are those of the transfers that count, over all
+replicas; memory is the peak of a process, and the data file is the first
+replica's. Of several runs, each with a
 server of its own, the medians are shown with minimum and maximum.`,
 		Example: `  ledgerctl benchmark
   ledgerctl benchmark --workload=single-32 --yardstick
@@ -85,6 +86,8 @@ func (b *benchmark) addFlags(cmd *cobra.Command, first string) {
 	flags.IntVar(&b.workload.UserData, "user-data-every", 0, "of how many transfers one has a user_data_64; 0 is none")
 	flags.IntVar(&b.workload.Queries, "query-count", 0, "queries of each kind after the transfers")
 	flags.Uint64Var(&b.workload.Seed, "seed", 0, "seed of accounts and amounts")
+	flags.IntVar(&b.workload.Replicas, "replica-count", 0, "replicas of the benchmark's own server, each a process on this machine")
+	flags.IntVar(&b.workload.ReplicasDown, "replicas-down", 0, "how many of these are never started: the cluster does without")
 	b.caches.addTo(cmd)
 	flags.StringVar(&b.directory, "directory", os.TempDir(), "where to put temporary files; choose the disk to measure")
 	flags.BoolVar(&b.restart, "restart", false, "restart the server before the queries, so that it has nothing in memory")
@@ -115,6 +118,8 @@ func (b *benchmark) resolve(cmd *cobra.Command, args []string) (bench.Workload, 
 		"user-data-every":      func() { w.UserData = b.workload.UserData },
 		"query-count":          func() { w.Queries = b.workload.Queries },
 		"seed":                 func() { w.Seed = b.workload.Seed },
+		"replica-count":        func() { w.Replicas = b.workload.Replicas },
+		"replicas-down":        func() { w.ReplicasDown = b.workload.ReplicasDown },
 	} {
 		if cmd.Flags().Changed(name) {
 			change()

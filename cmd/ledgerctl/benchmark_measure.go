@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,9 +19,9 @@ type measurement struct {
 	*benchmark
 	cmd    *cobra.Command
 	label  string // before what is said of progress
+	folder string // of temporary files
 	report *report
-	server *serverProcess // nil unless of the benchmark's own
-	path   string         // of that server's data file
+	server *benchmarkCluster // nil unless of the benchmark's own
 
 	driverBegan, serverBegan bench.Process // what they had cost when the clock started
 }
@@ -36,7 +35,7 @@ func (b *benchmark) measure(cmd *cobra.Command, w bench.Workload, label string) 
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
 	r = &report{Date: time.Now().UTC().Truncate(time.Second), Commit: commit(), Workload: w}
-	m := &measurement{benchmark: b, cmd: cmd, label: label, report: r, path: filepath.Join(folder, "benchmark.ledger")}
+	m := &measurement{benchmark: b, cmd: cmd, label: label, folder: folder, report: r}
 	if cmd.Flags().Changed("addresses") {
 		err = m.measureServer(nil)
 	} else {
@@ -59,9 +58,10 @@ func (b *benchmark) measure(cmd *cobra.Command, w bench.Workload, label string) 
 
 // measureOwnServer measures a server that lives no longer than this call.
 func (m *measurement) measureOwnServer() (err error) {
-	if err := formatServer(m.path); err != nil {
+	if m.server, err = newBenchmarkCluster(m.folder, m.report.Workload.Replicas); err != nil {
 		return err
 	}
+	m.addresses = m.server.addresses
 	if err := m.startServer(); err != nil {
 		return err
 	}
@@ -69,29 +69,20 @@ func (m *measurement) measureOwnServer() (err error) {
 	if m.restart {
 		between = m.restartServer
 	}
-	err = m.measureServer(between)
-	if m.server == nil { // it did not start again
-		return err
-	}
-	return errors.Join(err, m.stopServer())
+	return errors.Join(m.measureServer(between), m.stopServer())
 }
 
-func (m *measurement) startServer() (err error) {
-	if m.server, err = startServer(m.path, m.caches); err != nil {
-		return err
-	}
-	m.addresses = m.server.address
-	return nil
+func (m *measurement) startServer() error {
+	w := &m.report.Workload
+	return m.server.start(w.Replicas-w.ReplicasDown, m.caches)
 }
 
 // stopServer stops the server, and before takes note of the memory it had.
 func (m *measurement) stopServer() error {
-	if cost, err := bench.ReadProcess(m.server.pid()); err == nil {
+	if cost, err := m.server.cost(); err == nil {
 		m.report.addResident(cost.ResidentMax)
 	}
-	server := m.server
-	m.server = nil
-	return server.stop()
+	return m.server.stop()
 }
 
 // restartServer is a bench.Config.Between.
@@ -136,7 +127,7 @@ func (m *measurement) measureServer(between func(context.Context) error) error {
 func (m *measurement) began() {
 	m.driverBegan, _ = bench.ReadProcess(os.Getpid())
 	if m.server != nil {
-		m.serverBegan, _ = bench.ReadProcess(m.server.pid())
+		m.serverBegan, _ = m.server.cost()
 	}
 }
 
@@ -147,12 +138,12 @@ func (m *measurement) ended() {
 	if m.server == nil {
 		return
 	}
-	if server, err := bench.ReadProcess(m.server.pid()); err == nil {
+	if server, err := m.server.cost(); err == nil {
 		cost := server.Since(m.serverBegan)
 		m.report.ServerCPUSeconds = cost.CPU.Seconds()
 		m.report.ServerWritten = cost.Written
 	}
-	if file, err := os.Stat(m.path); err == nil {
+	if file, err := os.Stat(m.server.paths[0]); err == nil {
 		m.report.DataFileBytes = file.Size()
 	}
 }

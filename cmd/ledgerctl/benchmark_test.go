@@ -29,7 +29,7 @@ func TestBenchmark(t *testing.T) {
 	want := bench.Workload{
 		Name: "plain", Accounts: 100, Distribution: bench.DistributionZipfian,
 		WarmUp: 500, Transfers: 2000, Batch: 100, Clients: 4, Rate: 100_000,
-		IDOrder: bench.IDRandom, Phase: bench.PhaseTwo, Queries: 5, UserData: 3, Seed: 9,
+		IDOrder: bench.IDRandom, Phase: bench.PhaseTwo, Queries: 5, UserData: 3, Seed: 9, Replicas: 1,
 	}
 	if r.Workload != want || r.Batches.Count != 20 || len(r.Queries) != int(bench.QuestionCount) || r.Queries[0].Latency.Count != 5 {
 		t.Errorf("report of another workload: %s", got.stdout)
@@ -72,8 +72,28 @@ func TestBenchmarkServerThatDoesNotStart(t *testing.T) {
 	if got := ledgerctl(t, "", "benchmark", "--cache-grid=1"); got.code != 1 || !strings.Contains(got.stderr, "the server did not start") {
 		t.Errorf("%+v", got)
 	}
-	if _, err := startServer(t.TempDir(), caches{}); err == nil || !strings.Contains(err.Error(), "the server did not start") {
+	if _, err := startServer(t.TempDir(), "127.0.0.1:0", caches{}); err == nil || !strings.Contains(err.Error(), "the server did not start") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestBenchmarkCluster measures three replicas, of which one is down.
+func TestBenchmarkCluster(t *testing.T) {
+	directory := t.TempDir()
+	got := ledgerctl(t, "", "benchmark", "--directory="+directory, "--workload=two-of-three-replicas",
+		"--account-count=10", "--transfer-count=1000", "--transfer-batch-size=100", "--query-count=1", "--cache-grid=1MiB", "--cache-accounts=1MiB")
+	if got.code != 0 {
+		t.Fatalf("exit code %d, %s", got.code, got.stderr)
+	}
+	var r report
+	if err := json.Unmarshal([]byte(got.stdout), &r); err != nil {
+		t.Fatal(err)
+	}
+	if w := r.Workload; w.Replicas != 3 || w.ReplicasDown != 1 || r.TransfersPerSecond <= 0 {
+		t.Errorf("report of another workload: %s", got.stdout)
+	}
+	if left, err := os.ReadDir(directory); err != nil || len(left) != 0 {
+		t.Errorf("left %v behind, %v", left, err)
 	}
 }
 

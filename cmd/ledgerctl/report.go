@@ -186,6 +186,7 @@ func (r *report) writeTable(w io.Writer) error {
 		{"transfers, warm-up", fmt.Sprintf("%d, %d", r.Workload.Transfers, r.Workload.WarmUp)},
 		{"clients × batch", fmt.Sprintf("%d × %d", r.Workload.Clients, r.Workload.Batch)},
 		{"load", load},
+		{"replicas", fmt.Sprintf("%d, %d of them down", r.Workload.Replicas, r.Workload.ReplicasDown)},
 		{"ids, phase", fmt.Sprintf("%s, %s", r.Workload.IDOrder, r.Workload.Phase)},
 	}
 	header := []string{"measure", "value"}
