@@ -14,6 +14,8 @@ type vote struct {
 	head     Op
 	checksum checksum.Sum // of the head
 	commit   Op           // an op known to be committed
+	// checkpoint is the last op of its checkpoint: ops up to it may be forgotten.
+	checkpoint Op
 	// headers are the last ones of the log, of consecutive ops up to the head;
 	// one that is not known is zero. There are none if the log ends with the
 	// checkpoint. All that may be uncommitted are among them.

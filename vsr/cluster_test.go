@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/vsr"
 	"github.com/ledgerd/ledgerd/vsr/faultdisk"
+	"github.com/ledgerd/ledgerd/vsr/grid"
 	"github.com/ledgerd/ledgerd/wire"
 )
 
@@ -29,6 +30,26 @@ type trio struct {
 	lastPrepare []byte                  // that was sent
 	// restarts counts the replicas that wanted to be opened again.
 	restarts int
+	// lost, if not nil, says of a message between replicas that it does not arrive.
+	lost func(from, to uint8, command wire.Command) bool
+	// slow makes each Prefetch take until the next tick; prefetches are those that
+	// wait for it.
+	slow       bool
+	prefetches []func()
+}
+
+// tardyStore is a store that takes its time if the trio is slow.
+type tardyStore struct {
+	vsr.StateMachine
+	*trio
+}
+
+func (s tardyStore) Prefetch(_ byte, _ uint64, _ []byte, done func()) {
+	if !s.slow {
+		done()
+		return
+	}
+	s.prefetches = append(s.prefetches, done)
 }
 
 type packet struct {
@@ -45,6 +66,9 @@ type member struct {
 func (m member) Realtime() uint64 { return m.now }
 
 func (m member) SendToReplica(to uint8, message *buffer.Buffer) {
+	if m.lost != nil && m.lost(m.index, to, wire.CommandOf(message.Bytes)) {
+		return
+	}
 	m.packets = append(m.packets, packet{to, bytes.Clone(message.Bytes)})
 	if wire.CommandOf(message.Bytes) == wire.CommandPrepare {
 		m.lastPrepare = bytes.Clone(message.Bytes)
@@ -78,8 +102,9 @@ func (c *trio) format(i uint8, recovery uint64) {
 func (c *trio) start(i uint8) {
 	m := member{c, i}
 	c.nodes[i] = vsr.New(vsr.Options{
-		Storage: c.disks[i], Bus: m, Peers: m, Clock: m, Pool: &c.pool, NewStateMachine: newStore,
-		Release: wire.Release0_17_9, ReleaseClientMin: wire.ReleaseMin, FileSize: 1 << 40,
+		Storage: c.disks[i], Bus: m, Peers: m, Clock: m, Pool: &c.pool,
+		NewStateMachine: func(g *grid.Grid, fault func(error)) vsr.StateMachine { return tardyStore{newStore(g, fault), c} },
+		Release:         wire.Release0_17_9, ReleaseClientMin: wire.ReleaseMin, FileSize: 1 << 40,
 	})
 	c.nodes[i].Open(func(err error) {
 		if err != nil && err != vsr.ErrRestart {
@@ -97,6 +122,10 @@ func (c *trio) kill(i uint8) {
 // pass lets 10 ms pass, and everything happen that can.
 func (c *trio) pass() {
 	c.now += uint64(vsr.TickInterval)
+	for _, done := range c.prefetches {
+		done()
+	}
+	c.prefetches = nil
 	for _, node := range c.nodes {
 		if node != nil {
 			node.Tick()
@@ -119,6 +148,7 @@ func (c *trio) pass() {
 			busy = node.Step() || c.disks[i].Step() || busy
 			switch err := node.Err(); err {
 			case nil:
+				c.checkPrimary(node)
 			case vsr.ErrRestart:
 				c.restarts++
 				c.start(uint8(i))
@@ -127,6 +157,17 @@ func (c *trio) pass() {
 				c.t.Fatalf("replica %d: %v", i, err)
 			}
 		}
+	}
+}
+
+// checkPrimary demands that a primary has executed all that it knows to be
+// committed.
+func (c *trio) checkPrimary(node *vsr.Replica) {
+	var view, logView, checkpoint, head, certain, committed, executed uint64
+	_, err := fmt.Sscanf(node.String(), "normal in view %d, log view %d, checkpoint %d, head %d, certain %d, committed %d, executed %d",
+		&view, &logView, &checkpoint, &head, &certain, &committed, &executed)
+	if err == nil && uint8(view%3) == node.Index() && executed != committed {
+		c.t.Fatalf("a primary has not executed what is committed: %v", node)
 	}
 }
 

@@ -103,7 +103,7 @@ func (r *Replica) count(replica uint8, h *wire.Peer, headers []wire.Prepare) {
 	}
 	g.votes[replica] = vote{
 		valid: true, logView: View(h.LogView), head: Op(h.Op), checksum: h.ChecksumOf, commit: Op(h.Commit),
-		headers: append([]wire.Prepare(nil), headers...), present: h.Present,
+		checkpoint: Op(h.CheckpointOp), headers: append([]wire.Prepare(nil), headers...), present: h.Present,
 	}
 	if !g.votes[r.root.Replica].valid {
 		return
@@ -112,8 +112,24 @@ func (r *Replica) count(replica uint8, h *wire.Peer, headers []wire.Prepare) {
 	if !ok {
 		return
 	}
+	if view, ok := r.viewOfAnother(); ok {
+		r.enterView(view)
+		return
+	}
 	g.chosen = true
 	r.follow(log.head, log.checksum, log.commit, log.headers)
+}
+
+// viewOfAnother returns the next view that is led by a voter whose checkpoint has
+// ops that this replica's log lacks, if there is one. Such a replica would have to
+// take over that checkpoint before it could lead: it forfeits instead.
+func (r *Replica) viewOfAnother() (View, bool) {
+	for view := r.view + 1; view < r.view+View(r.root.ReplicaCount); view++ {
+		if v := &r.group.votes[r.primaryOf(view)]; v.valid && v.checkpoint > r.head.op {
+			return view, true
+		}
+	}
+	return 0, false
 }
 
 // follow makes a log the goal.
