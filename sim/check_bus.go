@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerd/ledgerd/internal/checksum"
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/ledger"
+	"github.com/ledgerd/ledgerd/vsr/superblock"
 	"github.com/ledgerd/ledgerd/wire"
 )
 
@@ -170,8 +171,9 @@ func (b *checkBus) checkExecution(reply *answer, requestBody []byte) error {
 	return nil
 }
 
-// checkWitness looks for a witness of the given ordinal, or of a later one. On a
-// disk that rots or lies there need not be any.
+// checkWitness looks for what tells, beside the record, that the given ordinal or
+// a later one was durable: a witness, or a spare. On a disk that rots or lies
+// there need not be any.
 func (b *checkBus) checkWitness(r *replica, ordinal uint64) error {
 	layout := &b.sim.options.layout
 	if fault := b.sim.options.fault; fault != faultNone && fault != faultWrite || b.sim.lie != nil {
@@ -187,7 +189,18 @@ func (b *checkBus) checkWitness(r *replica, ordinal uint64) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("op %d is acknowledged, and no witness tells that it was durable", ordinal)
+	for slot := range int64(layout.JournalSpares) {
+		spare := r.disk.Peek(layout.JournalSparesOffset()+slot*superblock.SpareSize, superblock.SpareSize)
+		var header wire.Prepare
+		if _, err := wire.VerifyHeader(spare); err != nil || header.Decode(spare) != nil || header.Ordinal+uint64(header.RequestCount) <= ordinal {
+			continue
+		}
+		record := r.disk.Peek(layout.JournalRecordsOffset()+int64(header.Offset%layout.JournalRingSize), int(header.Size))
+		if bytes.Equal(record, spare[:header.Size]) {
+			return nil
+		}
+	}
+	return fmt.Errorf("op %d is acknowledged, and neither witness nor spare tells that it was durable", ordinal)
 }
 
 // insert takes the first reply to a request into the order of ordinals.

@@ -101,12 +101,14 @@ func drawOptions(seed uint64) options {
 // drawLayout makes up a data file so small that its rings are lapped, its
 // checkpoints frequent and its sessions few.
 func drawLayout(r random) vsr.Layout {
-	return vsr.Layout{
+	layout := vsr.Layout{
 		JournalSlots:   uint32(16 * r.between(1, 4)),
 		BlockSize:      uint32(oneOf(r, 4096, 8192, 16384)),
 		SessionsMax:    uint32(r.between(2, 16)),
 		RequestSizeMax: uint32(oneOf(r, 2048, 8192, 20_000, 40_000)),
 	}
+	layout.JournalSpares = layout.JournalSlots / uint32(oneOf(r, 2, 8, 100))
+	return layout
 }
 
 // drawRing returns the size of the ring of records: often the smallest that the

@@ -51,6 +51,7 @@ func (r *Replica) openCheckpoint() {
 	r.journal = journal.New(r.options.Storage, r.options.Pool, journal.Config{
 		Cluster:       r.root.Cluster,
 		HeadersOffset: layout.JournalHeadersOffset(), Slots: layout.JournalSlots,
+		SparesOffset: layout.JournalSparesOffset(), Spares: layout.JournalSpares, SpareSize: superblock.SpareSize,
 		RecordsOffset: layout.JournalRecordsOffset(), RingSize: layout.JournalRingSize,
 		Repairable: !r.alone(), Fault: r.fail,
 	})

@@ -17,7 +17,7 @@ import (
 // smallLayout has a journal that wraps within a few requests.
 func smallLayout() vsr.Layout {
 	layout := vsr.LayoutDefault(true)
-	layout.JournalSlots = 32
+	layout.JournalSlots, layout.JournalSpares = 32, 8
 	layout.JournalRingSize = 256 << 10
 	layout.BlockSize = 4096
 	layout.SessionsMax = 4
@@ -43,7 +43,7 @@ func TestRequestsThatWaitTogetherAreOnePrepare(t *testing.T) {
 		t.Errorf("32 requests took %d prepares", got)
 	}
 	if got := h.disk.Submitted() - writes; got != 2 {
-		t.Errorf("32 requests took %d operations on the disk, want a record and a witness", got)
+		t.Errorf("32 requests took %d operations on the disk, want a record and its spare", got)
 	}
 	var last wire.Reply
 	for i, u := range users {
@@ -65,13 +65,13 @@ func TestSmallRequestsWaitForTheWriteInFlight(t *testing.T) {
 	before := h.disk.Submitted()
 	a.send(wire.Operation(opSet), text("a=1"))
 	h.replica.Step()
-	if got := h.disk.Submitted() - before; got != 1 {
+	if got := h.disk.Submitted() - before; got != 2 {
 		t.Fatalf("a lone request led to %d operations on the disk", got)
 	}
 	b.send(wire.Operation(opSet), text("b=2"))
 	c.send(wire.Operation(opSet), text("c=3"))
 	h.replica.Step()
-	if got := h.disk.Submitted() - before; got != 1 {
+	if got := h.disk.Submitted() - before; got != 2 {
 		t.Fatalf("what came after did not wait: %d operations", got)
 	}
 	op := h.replica.CommitMin()

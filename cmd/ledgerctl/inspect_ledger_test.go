@@ -45,7 +45,7 @@ func TestInspectLedger(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	g, root := whole.Grid, whole.Superblock.Root
-	room := whole.FileSize - 256<<10 - int64(root.JournalSlots)*256 - int64(root.JournalSize)
+	room := whole.FileSize - 256<<10 - int64(root.JournalSlots)*256 - int64(root.JournalSpares)*16<<10 - int64(root.JournalSize)
 	if g.BlocksInUse == 0 || g.BlocksInUse+g.BlocksFree != int(room/int64(g.BlockSize)) {
 		t.Errorf("%d blocks in use and %d free in %d bytes", g.BlocksInUse, g.BlocksFree, room)
 	}

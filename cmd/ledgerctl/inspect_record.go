@@ -33,21 +33,22 @@ type copyRecord struct {
 }
 
 type rootRecord struct {
-	Cluster      wide             `json:"cluster"`
-	Replica      uint8            `json:"replica"`
-	ReplicaCount uint8            `json:"replica_count"`
-	Development  bool             `json:"development"`
-	Sequence     long             `json:"sequence"`
-	View         uint32           `json:"view"`
-	LogView      uint32           `json:"log_view"`
-	CommitMax    long             `json:"commit_max"`
-	Sessions     int              `json:"sessions"`
-	SessionsMax  uint32           `json:"sessions_max"`
-	RequestSize  uint32           `json:"request_size_max"`
-	JournalSlots uint32           `json:"journal_slots"`
-	JournalSize  uint64           `json:"journal_ring_size"`
-	BlockSize    uint32           `json:"block_size"`
-	Checkpoint   checkpointRecord `json:"checkpoint"`
+	Cluster       wide             `json:"cluster"`
+	Replica       uint8            `json:"replica"`
+	ReplicaCount  uint8            `json:"replica_count"`
+	Development   bool             `json:"development"`
+	Sequence      long             `json:"sequence"`
+	View          uint32           `json:"view"`
+	LogView       uint32           `json:"log_view"`
+	CommitMax     long             `json:"commit_max"`
+	Sessions      int              `json:"sessions"`
+	SessionsMax   uint32           `json:"sessions_max"`
+	RequestSize   uint32           `json:"request_size_max"`
+	JournalSlots  uint32           `json:"journal_slots"`
+	JournalSpares uint32           `json:"journal_spares"`
+	JournalSize   uint64           `json:"journal_ring_size"`
+	BlockSize     uint32           `json:"block_size"`
+	Checkpoint    checkpointRecord `json:"checkpoint"`
 }
 
 type checkpointRecord struct {
@@ -63,6 +64,7 @@ type journalRecord struct {
 	Prepares       int    `json:"prepares"`
 	Requests       int    `json:"requests"`
 	Size           uint64 `json:"size"`
+	Restored       int    `json:"records_to_restore"`
 	WitnessesStale int    `json:"witness_sectors_stale"`
 	DamagedOp      long   `json:"damaged_op,omitempty"`
 }
@@ -100,7 +102,7 @@ func newInspectRecord(r *node.Report, part string) *inspectRecord {
 		j := &r.Journal
 		record.Journal = &journalRecord{
 			Head: long(j.HeadOp), Timestamp: long(j.HeadTimestamp), Prepares: j.Prepares, Requests: j.Requests,
-			Size: j.Bytes, WitnessesStale: j.WitnessesStale, DamagedOp: long(j.DamagedOp),
+			Size: j.Bytes, Restored: j.RecordsRestored, WitnessesStale: j.WitnessesStale, DamagedOp: long(j.DamagedOp),
 		}
 	}
 	if r.Grid.BlockSize != 0 && (part == "" || part == "grid") {
@@ -139,7 +141,7 @@ func newSuperblockRecord(r *node.Report, found bool) *superblockRecord {
 		Development: root.Layout.Development, Sequence: long(root.Sequence),
 		View: root.View, LogView: root.LogView, CommitMax: long(root.CommitMax),
 		Sessions: len(r.Sessions), SessionsMax: root.Layout.SessionsMax, RequestSize: root.Layout.RequestSizeMax,
-		JournalSlots: root.Layout.JournalSlots, JournalSize: root.Layout.JournalRingSize, BlockSize: root.Layout.BlockSize,
+		JournalSlots: root.Layout.JournalSlots, JournalSpares: root.Layout.JournalSpares, JournalSize: root.Layout.JournalRingSize, BlockSize: root.Layout.BlockSize,
 		Checkpoint: checkpointRecord{
 			ID: r.CheckpointID.String(), Op: long(root.Checkpoint.Op),
 			NextOrdinal: long(root.Checkpoint.NextOrdinal), Timestamp: long(root.Checkpoint.Timestamp),

@@ -85,7 +85,7 @@ func (s *superblockRecord) writeTables(w io.Writer, fileSize int64) error {
 		{"checkpoint's time", formatTimestamp(uint64(root.Checkpoint.Timestamp))},
 		{"sessions", fmt.Sprintf("%d, at most %d", root.Sessions, root.SessionsMax)},
 		{"largest request", formatSize(int64(root.RequestSize))},
-		{"journal", fmt.Sprintf("%d slots, %s", root.JournalSlots, formatSize(int64(root.JournalSize)))},
+		{"journal", fmt.Sprintf("%d slots, %d spares, %s", root.JournalSlots, root.JournalSpares, formatSize(int64(root.JournalSize)))},
 		{"block size", formatSize(int64(root.BlockSize))},
 	})
 }
@@ -98,6 +98,7 @@ func (j *journalRecord) writeTable(w io.Writer) error {
 			{"head's time", formatTimestamp(uint64(j.Timestamp))},
 			{"after the checkpoint", fmt.Sprintf("%d prepares with %d requests", j.Prepares, j.Requests)},
 			{"in use", formatSize(int64(j.Size))},
+			{"records to restore", fmt.Sprint(j.Restored)},
 			{"stale sectors of witnesses", fmt.Sprint(j.WitnessesStale)},
 		}
 	}

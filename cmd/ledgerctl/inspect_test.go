@@ -133,7 +133,14 @@ func TestInspectRefuses(t *testing.T) {
 }
 
 func TestInspectIntegrity(t *testing.T) {
-	path, _, stop := startLedger(t)
+	path, address, stop := startLedger(t)
+	var transfers strings.Builder // so many that the record has no spare
+	for id := range 200 {
+		fmt.Fprintf(&transfers, `{"id":%d,"debit_account_id":1,"credit_account_id":2,"amount":1,"ledger":1,"code":1}`+"\n", id+1)
+	}
+	if got := ledgerctl(t, transfers.String(), "transfers", "create", "--addresses="+address); got.code != 0 {
+		t.Fatalf("%+v", got)
+	}
 	stop()
 	if record, stderr := inspectJSON(t, 0, "integrity", path); record.Verified == nil || stderr != "" || len(record.Damage) != 0 {
 		t.Errorf("%+v, %q", record, stderr)
@@ -143,23 +150,29 @@ func TestInspectIntegrity(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 
-	// Op 1 is the first record; the headers' zone of a small file is 256 KiB.
-	const recordsOffset = 256<<10 + 1024*256
+	// In a small file the zone of headers has 256 KiB, that of spares 1 MiB. Ops 1
+	// to 3 have a sector each; they have spares, and op 4 has none.
+	const recordsOffset = 256<<10 + 1024*256 + 64*16<<10
 	corrupt(t, path, recordsOffset+300)
+	if record, stderr := inspectJSON(t, 0, "integrity", path); record.Journal.Restored != 1 || stderr != "" || len(record.Damage) != 0 {
+		t.Errorf("%+v, %q", record, stderr)
+	}
+	const damagedOffset = recordsOffset + 3*4096
+	corrupt(t, path, damagedOffset+300)
 	record, stderr := inspectJSON(t, command.ExitFailure, "integrity", path)
-	if len(record.Damage) != 1 || record.Verified != nil || record.Journal.DamagedOp != 1 {
+	if len(record.Damage) != 1 || record.Verified != nil || record.Journal.DamagedOp != 4 {
 		t.Fatalf("%+v", record)
 	}
 	d := record.Damage[0]
-	if d.Zone != "journal" || d.Address != 0 || d.Offset == nil || *d.Offset != recordsOffset {
+	if d.Zone != "journal" || d.Address != 0 || d.Offset == nil || *d.Offset != damagedOffset {
 		t.Errorf("damage %+v", d)
 	}
-	want := fmt.Sprintf("ledgerctl: %s is damaged\n  journal: the record of op 1, at offset %d of the data file, is damaged", path, recordsOffset)
+	want := fmt.Sprintf("ledgerctl: %s is damaged\n  journal: the record of op 4, at offset %d of the data file, is damaged", path, damagedOffset)
 	if !strings.HasPrefix(stderr, want) {
 		t.Errorf("complained %q, want %q", stderr, want)
 	}
 	got = ledgerctl(t, "", "inspect", path, "--table")
-	if got.code != command.ExitFailure || !strings.Contains(got.stdout, "│ journal │       │ 524288 │ journal: the record of op 1") {
+	if got.code != command.ExitFailure || !strings.Contains(got.stdout, fmt.Sprintf("│ journal │       │ %d │ journal: the record of op 4", damagedOffset)) {
 		t.Errorf("%+v", got)
 	}
 

@@ -23,10 +23,12 @@ const (
 	offsetVersion       = 8
 	offsetSequence      = 32
 	offsetView          = 76
+	offsetJournalSpares = 84
 	offsetJournalSlots  = 96
 	offsetRingSize      = 104
 	offsetJournalOffset = 128 + 56
 	headerSize          = 256
+	spareSize           = 16 << 10
 )
 
 func openDataFile(t *testing.T, path string) dataFile {
@@ -83,7 +85,9 @@ func wraps(root []byte) int {
 
 // zones returns where the ring of headers and the ring of records begin.
 func zones(root []byte) (headers, records int64) {
-	return superblockSize, superblockSize + headerSize*int64(binary.LittleEndian.Uint32(root[offsetJournalSlots:]))
+	headers = superblockSize
+	spares := headers + headerSize*int64(binary.LittleEndian.Uint32(root[offsetJournalSlots:]))
+	return headers, spares + spareSize*int64(binary.LittleEndian.Uint32(root[offsetJournalSpares:]))
 }
 
 // watch returns when the sector at an offset is written, or after a while. It

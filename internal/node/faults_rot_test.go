@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerd/ledgerd/sim/model/gen"
 	"github.com/ledgerd/ledgerd/vsr/faultdisk"
 	"github.com/ledgerd/ledgerd/vsr/journal"
+	"github.com/ledgerd/ledgerd/vsr/superblock"
 	"github.com/ledgerd/ledgerd/wire"
 )
 
@@ -64,7 +65,7 @@ func newPhoto(t *testing.T, script []gen.Request, requests int) *photo {
 		}
 	}
 	p.checkpoint = p.verify().Root.Checkpoint.Op
-	ring := p.disk.Peek(zones[1], int(zones[2]-zones[1]))
+	ring := p.disk.Peek(zones[1], int(rigLayout.JournalSparesOffset()-zones[1]))
 	for ; len(ring) > 0; ring = ring[wire.HeaderSize:] {
 		var header wire.Prepare
 		if _, err := wire.VerifyHeader(ring[:wire.HeaderSize]); err == nil &&
@@ -75,10 +76,15 @@ func newPhoto(t *testing.T, script []gen.Request, requests int) *photo {
 	return p
 }
 
-// lost returns the op that is lost if the bytes at offset are now others, or 0.
+// lost returns the op that is lost if the bytes at offset are now others, or 0: it
+// has no spare.
 func (p *photo) lost(offset int64, now []byte) uint64 {
 	for _, header := range p.records {
 		start := zones[2] + int64(header.Offset%rigLayout.JournalRingSize)
+		spare := rigLayout.JournalSparesOffset() + int64(header.Op%uint64(rigLayout.JournalSpares))*superblock.SpareSize
+		if bytes.Equal(p.disk.Peek(spare, int(header.Size)), p.disk.Peek(start, int(header.Size))) {
+			continue
+		}
 		for i, was := range p.sector(offset) {
 			if at := offset + int64(i); was != now[i] && start <= at && at < start+int64(header.Size) {
 				return header.Op

@@ -178,6 +178,7 @@ func (i *inspection) journal() error {
 	j := journal.New(i.storage, new(buffer.Pool), journal.Config{
 		Cluster:       root.Cluster,
 		HeadersOffset: layout.JournalHeadersOffset(), Slots: layout.JournalSlots,
+		SparesOffset: layout.JournalSparesOffset(), Spares: layout.JournalSpares, SpareSize: superblock.SpareSize,
 		RecordsOffset: layout.JournalRecordsOffset(), RingSize: layout.JournalRingSize,
 		Fault: fault,
 	})
@@ -195,7 +196,8 @@ func (i *inspection) journal() error {
 		i.report.damaged(ZoneJournal, recovered)
 		return nil
 	}
-	report.WitnessesStale = i.storage.writes
+	report.RecordsRestored = j.Restored()
+	report.WitnessesStale = i.storage.writes - j.Restored()
 	report.HeadTimestamp = checkpoint.Timestamp
 	for op := checkpoint.Op + 1; op <= report.HeadOp; op++ {
 		header := j.Header(op)

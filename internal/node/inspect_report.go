@@ -44,8 +44,12 @@ type JournalReport struct {
 	Prepares      int
 	Requests      int
 	Bytes         uint64 // of the ring of records in use
+	// RecordsRestored counts the records that the next start will write again
+	// from their spares: a crash has torn them, or they have rotted.
+	RecordsRestored int
 	// WitnessesStale counts the sectors of witnesses that the next start will
-	// rewrite. A crash leaves some; so does damage of the headers' zone.
+	// rewrite. Every end leaves some, because those of small records are written
+	// late; so does damage of the headers' zone.
 	WitnessesStale int
 	// DamagedOp is the first op that is lost; 0 if none is.
 	DamagedOp uint64

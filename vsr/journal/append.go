@@ -10,12 +10,13 @@ import (
 
 // appendSlot is one appended prepare until it is durable.
 type appendSlot struct {
-	journal *Journal
-	request blockio.Request
-	op      uint64
-	message *buffer.Buffer // held until the record is durable
-	written bool           // the record is durable
-	done    func(op uint64)
+	journal       *Journal
+	record, spare blockio.Request
+	op            uint64
+	message       *buffer.Buffer // held until the record is durable, and its spare
+	spared        bool           // there is a spare, so nobody waits for the witness
+	writing       int            // how many of record and spare are not durable yet
+	done          func(op uint64)
 }
 
 // witnessWrite is the one write of witnesses that may be in flight.
@@ -43,13 +44,18 @@ func (j *Journal) Append(prepare *buffer.Buffer, done func(op uint64)) {
 	slot := &j.appends[header.Op%AppendsMax]
 	slot.op = header.Op
 	slot.message = prepare.Retain()
-	slot.written = false
 	slot.done = done
-	slot.request.Offset = j.place(header.Offset)
-	slot.request.Buf = prepare.Sectors()
+	slot.record.Offset, slot.record.Buf = j.place(header.Offset), prepare.Sectors()
+	slot.writing = 1
+	slot.spared = len(slot.record.Buf) <= j.config.SpareSize && header.Op <= j.witnessedOp+uint64(j.config.Spares)
 	j.headOp, j.headChecksum, j.headEnd = header.Op, header.Checksum, OffsetEnd(&header)
 	j.endMax = max(j.endMax, j.headEnd)
-	j.storage.Submit(&slot.request)
+	j.storage.Submit(&slot.record)
+	if slot.spared {
+		slot.writing++
+		slot.spare.Offset, slot.spare.Buf = j.sparePlace(header.Op), slot.record.Buf
+		j.storage.Submit(&slot.spare)
+	}
 }
 
 func (j *Journal) mustFollow(header *wire.Prepare, size int) {
@@ -71,8 +77,8 @@ func (j *Journal) mustFollow(header *wire.Prepare, size int) {
 	}
 }
 
-// recorded is called when one record is durable.
-func (s *appendSlot) recorded(r *blockio.Request) {
+// written is called when a record or a spare is durable.
+func (s *appendSlot) written(r *blockio.Request) {
 	j := s.journal
 	if r.Err != nil {
 		j.fail(fmt.Errorf("journal: write the record of op %d at offset %d: %w", s.op, r.Offset, r.Err))
@@ -80,18 +86,46 @@ func (s *appendSlot) recorded(r *blockio.Request) {
 	if j.failed {
 		return
 	}
-	s.written = true
-	for j.recordedOp < j.headOp && j.appends[(j.recordedOp+1)%AppendsMax].written {
+	s.writing--
+	for j.recordedOp < j.headOp && j.appends[(j.recordedOp+1)%AppendsMax].writing == 0 {
 		j.recordedOp++
-		next := &j.appends[j.recordedOp%AppendsMax]
-		copy(j.witnessOf(next.op), next.message.Bytes)
-		j.setFaulty(next.op, false)
-		next.message.Release()
-		next.message = nil
-		next.request.Buf = nil
-		next.written = false
+		j.appends[j.recordedOp%AppendsMax].recorded()
 	}
 	j.writeWitnesses()
+	j.acknowledge()
+}
+
+// recorded ends the writing of a prepare, when it is durable with all before it.
+func (s *appendSlot) recorded() {
+	j := s.journal
+	copy(j.witnessOf(s.op), s.message.Bytes)
+	j.setFaulty(s.op, false)
+	s.message.Release()
+	s.message, s.record.Buf, s.spare.Buf = nil, nil, nil
+	if !s.spared {
+		j.unsparedOp = s.op
+	}
+}
+
+// acknowledge tells of what is durable twice: as record and spare, or as record
+// and witness.
+func (j *Journal) acknowledge() {
+	for j.durableOp < j.recordedOp {
+		slot := &j.appends[(j.durableOp+1)%AppendsMax]
+		if !slot.spared && slot.op > j.witnessedOp {
+			return
+		}
+		j.durableOp++
+		done := slot.done
+		slot.done = nil
+		done(slot.op) // it may append, and so take the slot of an op completed before
+	}
+}
+
+// witnessesDue reports whether witnesses have to be written: somebody waits for
+// them, or so many are missing that there would soon be no slot for another spare.
+func (j *Journal) witnessesDue() bool {
+	return j.unsparedOp > j.witnessedOp || j.recordedOp-j.witnessedOp > uint64(j.config.Spares/2)
 }
 
 // writeWitnesses starts a write of the witnesses that are due, as many as one
@@ -99,7 +133,7 @@ func (s *appendSlot) recorded(r *blockio.Request) {
 // while they are in flight.
 func (j *Journal) writeWitnesses() {
 	w := &j.witnessWrite
-	if w.busy || j.witnessedOp == j.recordedOp {
+	if w.busy || !j.witnessesDue() {
 		return
 	}
 	first := j.witnessedOp + 1
@@ -128,12 +162,5 @@ func (j *Journal) witnessed(r *blockio.Request) {
 	j.witnessWrite.busy = false
 	j.witnessedOp = j.witnessWrite.last
 	j.writeWitnesses()
-	// A completion may append, and so take the slot of an op completed before.
-	for last := j.witnessedOp; j.durableOp < last; {
-		j.durableOp++
-		slot := &j.appends[j.durableOp%AppendsMax]
-		done := slot.done
-		slot.done = nil
-		done(slot.op)
-	}
+	j.acknowledge()
 }

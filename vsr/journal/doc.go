@@ -2,11 +2,11 @@
 // checkpoint, so that no acknowledged op is lost when the power fails, and so
 // that a torn end of the log can be told from rot.
 //
-// It owns two zones of the data file and what recovery concludes from them. It
+// It owns three zones of the data file and what recovery concludes from them. It
 // does not order, replicate or execute, and it does not decide when to make a
 // checkpoint.
 //
-// # Two rings
+// # Rings of records and witnesses
 //
 // A record is a prepare as it travels, padded with zeros to whole sectors. Its
 // place is its virtual offset, counted from the first record ever and carried in
@@ -29,12 +29,27 @@
 //	done(7), done(8)           │     │
 //	done(9)                          │
 //
+// # The ring of spares
+//
+// A lone small request would wait for two writes, one after the other. So a record
+// that fits in a slot of the third ring is written there too, at the same time:
+// this is its spare. Its op is acknowledged when both are durable with all before
+// it. Its witness may follow at leisure, many at once, but before its spare's slot
+// is wanted again: until then the spare says what the witness would, and more.
+//
+//	record op 7  ──────┐
+//	spare op 7   ────┐ │
+//	done(7)          └─┘
+//
+// An append that finds its slot still needed does without a spare.
+//
 // # Recovery
 //
 // From the last checkpoint at op C on, for op n = C+1, C+2, …, with the place
 // and the parent's checksum known from op n-1. A record counts as valid when
 // both its checksums match and its header has this cluster, op n, that parent
-// and that place.
+// and that place. If it is not valid and its spare is, and no witness names another
+// op n, the record is first written again from the spare.
 //
 //	record n   witness n   any witness > n   verdict
 //	--------   ---------   ---------------   -------
@@ -47,11 +62,12 @@
 // Why: a witness of n or of a later op is written only after record n was
 // durable, so a record that is not valid although such a witness exists was
 // destroyed afterwards. It may have been acknowledged, and is never treated as
-// never written. Without any such witness nobody was told that op n is durable:
-// its record is torn, lost, or was never begun. It takes two faults, of a record
-// and of every witness from it on, for an acknowledged op to pass as never
+// never written. Without any such witness and without a
+// spare nobody was told that op n is durable: what there is of it is torn, or was
+// never begun. It takes two faults, of a record and of its spare or of every
+// witness from it on, for an acknowledged op to pass as never
 // written; the superblock's CommitMax is a last guard against that. A later
-// record proves nothing, since records are written in any order.
+// record or spare proves nothing, since they are written in any order.
 //
 // What is found is made stable before it is told: after the death of the process
 // alone it may have been in a cache of the drive only.

@@ -35,6 +35,13 @@ type Config struct {
 	// bytes; Slots, a multiple of 16, is how many it has.
 	HeadersOffset int64
 	Slots         uint32
+	// SparesOffset is where the ring of spares begins in the data file, in bytes.
+	// Spares, at most half of Slots, is how many slots it has, and SpareSize the
+	// size of one, whole sectors. Without spares every append waits for its
+	// witness.
+	SparesOffset int64
+	Spares       uint32
+	SpareSize    int
 	// RecordsOffset is where the ring of records begins in the data file and
 	// RingSize its length, in bytes, both multiples of a sector.
 	RecordsOffset int64
@@ -52,6 +59,8 @@ func (c *Config) validate() {
 	switch {
 	case c.Slots == 0 || c.Slots%witnessesPerSector != 0:
 		panic(fmt.Sprintf("journal: %d slots", c.Slots))
+	case c.Spares > c.Slots/2 || c.SparesOffset < 0 || c.SparesOffset%sector != 0 || c.SpareSize%sector != 0:
+		panic(fmt.Sprintf("journal: %d spares of %d bytes at %d, with %d slots", c.Spares, c.SpareSize, c.SparesOffset, c.Slots))
 	case c.HeadersOffset < 0 || c.HeadersOffset%sector != 0 || c.RecordsOffset < 0 || c.RecordsOffset%sector != 0:
 		panic(fmt.Sprintf("journal: zones at %d and %d", c.HeadersOffset, c.RecordsOffset))
 	case c.RingSize == 0 || c.RingSize%sector != 0:
@@ -103,15 +112,18 @@ type Journal struct {
 	faultyCount int
 	// mending counts writes of Repair and Truncate in flight.
 	mending int
-	// start.Op <= durableOp <= witnessedOp <= recordedOp <= headOp: up to
-	// durableOp done was called, up to witnessedOp the witness is durable, up
-	// to recordedOp the record is.
-	durableOp, witnessedOp, recordedOp uint64
+	// start.Op <= durableOp <= recordedOp <= headOp: up to durableOp done was
+	// called, up to recordedOp the record is durable, and its spare if it has one.
+	durableOp, recordedOp uint64
+	// witnessedOp <= recordedOp: up to it the witness is durable. Up to
+	// unsparedOp, which is recorded, somebody waits for that.
+	witnessedOp, unsparedOp uint64
 
 	appends      [AppendsMax]appendSlot // op mod AppendsMax
 	witnessWrite witnessWrite
 	reads        []*readSlot // idle ones
 	recovery     *recovery   // while Recover runs
+	restored     int         // records that Recover has written again from their spares
 }
 
 // New returns a journal that has yet to be recovered. Buffers of Read come from
@@ -124,7 +136,8 @@ func New(storage Storage, pool *buffer.Pool, config Config) *Journal {
 	for i := range j.appends {
 		slot := &j.appends[i]
 		slot.journal = j
-		slot.request = blockio.Request{Kind: blockio.Write, Durable: true, Done: slot.recorded}
+		slot.record = blockio.Request{Kind: blockio.Write, Durable: true, Done: slot.written}
+		slot.spare = slot.record
 	}
 	for range ReadsMax {
 		slot := &readSlot{journal: j}
@@ -138,6 +151,9 @@ func New(storage Storage, pool *buffer.Pool, config Config) *Journal {
 
 // HeadOp returns the op appended last, durable or not.
 func (j *Journal) HeadOp() uint64 { return j.headOp }
+
+// Restored returns how many records Recover has written again from their spares.
+func (j *Journal) Restored() int { return j.restored }
 
 // InFlight returns how many appended prepares are not durable yet.
 func (j *Journal) InFlight() int { return int(j.headOp - j.durableOp) }
@@ -176,6 +192,11 @@ func (j *Journal) CheckpointDurable(op, offsetEnd uint64) {
 		j.start.Checksum = header.Checksum
 	}
 	j.start.Op, j.start.Offset = op, offsetEnd
+}
+
+// sparePlace returns where the spare of op is in the data file.
+func (j *Journal) sparePlace(op uint64) int64 {
+	return j.config.SparesOffset + int64(op%uint64(j.config.Spares))*int64(j.config.SpareSize)
 }
 
 // place returns where a virtual offset is in the data file.

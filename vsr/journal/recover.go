@@ -230,8 +230,8 @@ func (r *recovery) found(record []byte) {
 	r.walk()
 }
 
-// notFound decides whether the log ends before the next op, or has lost it.
-func (r *recovery) notFound(reason string, readErr error) {
+// judge decides whether the log ends before the next op, or has lost it.
+func (r *recovery) judge(reason string, readErr error) {
 	j, op := r.journal, r.op+1
 	witness, ok := decodeHeader(j.witnessOf(op))
 	existed := max(r.lastWitness, j.start.CommitMax)

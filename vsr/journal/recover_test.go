@@ -21,6 +21,9 @@ func TestPowerCuts(t *testing.T) {
 	for seed := range uint64(150) {
 		config := testConfig()
 		config.Slots = uint32(16 * (1 + seed%7))
+		if seed%3 == 0 {
+			config = withSpares(config)
+		}
 		w := newWriter(seed, config)
 		w.mustRecover(t)
 		for range 40 {
@@ -69,6 +72,10 @@ func (w *writer) rotAndHeal(t *testing.T, seed uint64) int {
 		} else {
 			w.disk.Rot(w.config.HeadersOffset+slot/16*4096, 4096)
 		}
+		return 0
+	}
+	if w.spared(op) {
+		w.rotSpared(t, op)
 		return 0
 	}
 	if !w.witnessed(op) {

@@ -49,7 +49,7 @@ func (j *Journal) Faulty(op uint64) bool {
 }
 
 // Quiet reports whether nothing is being written: Truncate may be called.
-func (j *Journal) Quiet() bool { return j.InFlight() == 0 && j.mending == 0 }
+func (j *Journal) Quiet() bool { return j.InFlight() == 0 && !j.witnessWrite.busy && j.mending == 0 }
 
 // Mending reports whether Repair or Truncate is writing: nothing may be appended.
 func (j *Journal) Mending() bool { return j.mending > 0 }
@@ -119,7 +119,8 @@ func (j *Journal) Truncate(op uint64, done func()) {
 		}
 		j.headChecksum, j.headEnd = header.Checksum, OffsetEnd(&header)
 	}
-	j.headOp, j.recordedOp, j.witnessedOp, j.durableOp, j.lostOp = op, op, op, op, 0
+	j.headOp, j.recordedOp, j.durableOp, j.lostOp = op, op, op, 0
+	j.witnessedOp, j.unsparedOp = min(j.witnessedOp, op), min(j.unsparedOp, op)
 	var sectors []uint64
 	for n := op + 1; n <= last; n++ {
 		slot := n % slots

@@ -92,11 +92,19 @@ func TestTruncate(t *testing.T) {
 	again := 0
 	for seed := range uint64(300) {
 		w := repairable(seed)
+		if seed%3 == 0 {
+			w.config = withSpares(w.config)
+		}
 		w.mustRecover(t)
 		for range 30 {
 			w.append(t, w.randomBodySize()/4&^15)
+			for range w.rng.IntN(6) {
+				w.disk.Step()
+			}
 		}
-		w.disk.Run()
+		for !w.journal.Quiet() {
+			w.disk.Step()
+		}
 		w.checkpoint(w.rng.Uint64N(3))
 		head := w.journal.HeadOp()
 		to := head - w.rng.Uint64N(min(20, head-w.start.Op)+1)

@@ -22,7 +22,7 @@ const (
 	// FormatVersion is the format of the data file that this release writes
 	// and reads, the zones of the journal and of the grid included, and what
 	// the ledger keeps in blocks. Version 1 had all rows in snapshots.
-	FormatVersion = 2
+	FormatVersion = 3
 
 	copySize = blockio.SectorSize
 )
@@ -44,7 +44,7 @@ const (
 //	    75     1  reserved
 //	    76     4  view
 //	    80     4  log_view
-//	    84     4  reserved
+//	    84     4  journal_spares
 //	    88     8  commit_max
 //	    96     4  journal_slots
 //	   100     4  block_size
@@ -117,6 +117,7 @@ func (s *State) encode(b []byte, index int) checksum.Sum {
 	}
 	binary.LittleEndian.PutUint32(b[76:], s.View)
 	binary.LittleEndian.PutUint32(b[80:], s.LogView)
+	binary.LittleEndian.PutUint32(b[84:], s.Layout.JournalSpares)
 	binary.LittleEndian.PutUint64(b[88:], s.CommitMax)
 	binary.LittleEndian.PutUint32(b[96:], s.Layout.JournalSlots)
 	binary.LittleEndian.PutUint32(b[100:], s.Layout.BlockSize)
@@ -217,6 +218,7 @@ func (s *State) decode(b []byte) error {
 	s.Layout.JournalRingSize = binary.LittleEndian.Uint64(b[104:])
 	s.Layout.SessionsMax = binary.LittleEndian.Uint32(b[112:])
 	s.Layout.RequestSizeMax = binary.LittleEndian.Uint32(b[116:])
+	s.Layout.JournalSpares = binary.LittleEndian.Uint32(b[84:])
 	s.Layout.Development = b[offsetFlags]&flagDevelopment != 0
 	s.Syncing = b[offsetFlags]&flagSyncing != 0
 	s.Recovery = binary.LittleEndian.Uint64(b[120:])

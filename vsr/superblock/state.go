@@ -100,15 +100,20 @@ func (s *State) mustFollow(previous *State) {
 	}
 }
 
+// SpareSize is the size of a slot in the ring of spares, in bytes.
+const SpareSize = 16 << 10
+
 // Layout is what is fixed when the file is made: the size of its zones and the
 // limits that its users rely on. Zones follow one another without gaps:
 //
 //	superblock       ZoneSize bytes
 //	journal headers  JournalSlots * 256 bytes
+//	journal spares   JournalSpares * SpareSize bytes
 //	journal records  JournalRingSize bytes
 //	grid             the rest; grows
 type Layout struct {
 	JournalSlots    uint32 // headers in the ring, a multiple of 16
+	JournalSpares   uint32 // slots for a second copy of small records, at most half of JournalSlots; 0 for none
 	JournalRingSize uint64 // bytes of the ring of records, a multiple of a sector
 	BlockSize       uint32 // bytes of a grid block, a multiple of a sector
 	SessionsMax     uint32 // clients with a session, at least 1
@@ -121,6 +126,7 @@ type Layout struct {
 func DefaultLayout(development bool) Layout {
 	layout := Layout{
 		JournalSlots:    8192,
+		JournalSpares:   256,
 		JournalRingSize: 48 << 20,
 		BlockSize:       256 << 10,
 		SessionsMax:     1024,
@@ -128,6 +134,7 @@ func DefaultLayout(development bool) Layout {
 	}
 	if development {
 		layout.JournalSlots = 1024
+		layout.JournalSpares = 64
 		layout.JournalRingSize = 8 << 20
 		layout.RequestSizeMax = 32 << 10
 		layout.Development = true
@@ -138,9 +145,14 @@ func DefaultLayout(development bool) Layout {
 // JournalHeadersOffset returns where the ring of headers begins, in bytes.
 func (l *Layout) JournalHeadersOffset() int64 { return ZoneSize }
 
+// JournalSparesOffset returns where the ring of spares begins, in bytes.
+func (l *Layout) JournalSparesOffset() int64 {
+	return l.JournalHeadersOffset() + int64(l.JournalSlots)*wire.HeaderSize
+}
+
 // JournalRecordsOffset returns where the ring of records begins, in bytes.
 func (l *Layout) JournalRecordsOffset() int64 {
-	return l.JournalHeadersOffset() + int64(l.JournalSlots)*wire.HeaderSize
+	return l.JournalSparesOffset() + int64(l.JournalSpares)*SpareSize
 }
 
 // GridOffset returns where the grid begins, in bytes. It is also the size of a
@@ -169,6 +181,8 @@ func (l *Layout) Validate() error {
 	switch {
 	case l.JournalSlots == 0 || l.JournalSlots%headersPerSector != 0:
 		return fmt.Errorf("superblock: %d journal slots", l.JournalSlots)
+	case l.JournalSpares > l.JournalSlots/2:
+		return fmt.Errorf("superblock: %d journal spares for %d slots", l.JournalSpares, l.JournalSlots)
 	case l.JournalRingSize == 0 || l.JournalRingSize%blockio.SectorSize != 0 || l.JournalRingSize > ringSizeMax:
 		return fmt.Errorf("superblock: journal ring of %d bytes", l.JournalRingSize)
 	case l.BlockSize == 0 || l.BlockSize%blockio.SectorSize != 0 || l.BlockSize > blockSizeMax:

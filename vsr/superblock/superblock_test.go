@@ -189,8 +189,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		}, bigFile, ErrQuorum, "injected fault"},
 		{"one copy left of a short file", func(d *faultdisk.Disk) { d.Poke(CopySlotSize, make([]byte, 3*CopySlotSize)) }, CopySlotSize, ErrTruncated, "65536"},
 		{"journal cut off", func(*faultdisk.Disk) {}, ZoneSize, ErrTruncated, "262144"},
-		{"a byte short", func(*faultdisk.Disk) {}, 262144 + 1024*256 + 8<<20 - 1, ErrTruncated, ""},
-		{"whole", func(*faultdisk.Disk) {}, 262144 + 1024*256 + 8<<20, nil, ""},
+		{"a byte short", func(*faultdisk.Disk) {}, 262144 + 1024*256 + 64*SpareSize + 8<<20 - 1, ErrTruncated, ""},
+		{"whole", func(*faultdisk.Disk) {}, 262144 + 1024*256 + 64*SpareSize + 8<<20, nil, ""},
 		{"copies in each other's place", func(d *faultdisk.Disk) {
 			first := d.Peek(0, copySize)
 			for i := range int64(Copies) {
