@@ -19,13 +19,14 @@ type clusterOptions struct {
 	// victims are the replicas whose disks rot, a bit for each: fewer than a
 	// replication quorum, so that one good copy of everything is left.
 	victims uint8
+	losses  int // percent of crashes that destroy the disk
 }
 
 // core returns the replicas that are left when a run comes to its end: a view
-// change quorum at least, if no disk has rotted; otherwise all.
-func (c *clusterOptions) core(r random, fault faultKind) uint8 {
+// change quorum at least, if no disk has rotted and none is lost; otherwise all.
+func (c *clusterOptions) core(r random, fault faultKind, forgetful bool) uint8 {
 	all := uint8(1)<<c.replicas - 1
-	if fault == faultRot || fault == faultRead || c.replicas == 1 || r.chance(50) {
+	if fault == faultRot || fault == faultRead || c.replicas == 1 || r.chance(50) || forgetful {
 		return all
 	}
 	least := [...]int{2: 2, 3: 2, 4: 3, 5: 3, 6: 4}[c.replicas]
@@ -70,6 +71,7 @@ func drawCluster(seed uint64, o *options) clusterOptions {
 		for range quorums[c.replicas] - 1 {
 			c.victims |= 1 << r.IntN(c.replicas)
 		}
+		c.losses = oneOf(r, 0, 0, 10, 50)
 	}
 	return c
 }
@@ -209,7 +211,7 @@ func (b *checkBus) checkWitnesses(ordinal uint64) error {
 	var err error
 	found := 0
 	for _, r := range b.sim.replicas {
-		if e := b.checkWitness(r, ordinal); e != nil {
+		if e := b.checkWitness(r, ordinal); e != nil && !r.forgetful {
 			err = e
 			continue
 		}

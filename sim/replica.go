@@ -39,6 +39,9 @@ type replica struct {
 	record struct{ offset, size int64 }
 	// view is the last one that a process was in. Each has one of its own.
 	view vsr.View
+	// forgetful says that the disk was lost and that the replica does not count
+	// again yet.
+	forgetful bool
 	// gone says that the replica does not come back.
 	gone bool
 	// lost is a write that was never stored. After it no other fault comes.
@@ -71,12 +74,20 @@ type cue struct {
 
 // newReplica makes a data file.
 func newReplica(s *simulation, index int) *replica {
-	r := &replica{sim: s, index: index, intact: true, fileSize: s.options.layout.GridOffset()}
-	r.disk = faultdisk.New(newRandom(s.seed, streamDisk+1000*uint64(index)).Rand)
-	r.disk.Poke(0, vsr.Format(vsr.FormatConfig{
-		Cluster: s.cluster, Replica: uint8(index), ReplicaCount: uint8(s.options.cluster.replicas), Layout: s.options.layout,
-	}))
+	r := &replica{sim: s, index: index}
+	r.format(0)
 	return r
+}
+
+// format gives the replica a new disk, with a nonce if it has lost another one.
+func (r *replica) format(nonce uint64) {
+	s := r.sim
+	r.fileSize, r.intact, r.record.size = s.options.layout.GridOffset(), true, 0
+	r.disk = faultdisk.New(newRandom(s.seed, streamDisk+1000*uint64(r.index)+nonce).Rand)
+	r.disk.Poke(0, vsr.Format(vsr.FormatConfig{
+		Cluster: s.cluster, Replica: uint8(r.index), ReplicaCount: uint8(s.options.cluster.replicas), Layout: s.options.layout,
+		Recovery: nonce,
+	}))
 }
 
 // Realtime implements vsr.Clock.
@@ -193,11 +204,9 @@ func (p *process) onOpen(err error) {
 		return // p.happened looks at the node's error
 	}
 	s.trace("replica %d has opened: view %d, %v", r.index, p.node.View(), p.node.CommitMin())
-	if p.node.View() < r.view || r.alone() && p.node.View() == r.view {
-		s.fail("replica %d opened in view %d, and was in view %d before", r.index, p.node.View(), r.view)
+	if !r.followsItself(p.node) {
 		return
 	}
-	r.view = p.node.View()
 	p.checking = true // from now on, though it cannot begin within the replica
 	s.scheduler.after(0, func() {
 		if !r.alone() {
@@ -257,6 +266,9 @@ func (p *process) happened() {
 	}
 	if err := p.node.Err(); err != nil {
 		p.replica.onFailure(err)
+		return
+	}
+	if r := p.replica; r.forgetful && p.opened && !p.node.Recovering() && !r.followsItself(p.node) {
 		return
 	}
 	if f := p.fault; f.struck && !f.watched {
@@ -366,6 +378,9 @@ func (r *replica) crash(p *process) {
 	s.totals.Crashes++
 	s.trace("replica %d crashes after %d I/Os, %d in flight", r.index, p.storage.submitted, r.disk.InFlight())
 	r.end()
+	if r.mayForget() && s.faults.chance(s.options.cluster.losses) {
+		r.loseDisk()
+	}
 	s.scheduler.after(s.faults.duration(0, downMax), r.startIfDown)
 }
 
@@ -380,7 +395,7 @@ func (r *replica) end() {
 	p := r.process
 	p.dead, p.storage.dead = true, true
 	if p.opened {
-		r.view = p.node.View()
+		r.view = max(r.view, p.node.View())
 	}
 	r.process = nil
 	r.disk.Inject = nil

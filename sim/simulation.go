@@ -32,6 +32,7 @@ type Totals struct {
 	Failures    int           // processes that stopped for what their disk did
 	Checkpoints int
 	Syncs       int // checkpoints that were taken over from another replica
+	DisksLost   int // that were replaced by new ones, from which the replica recovered
 	Lost        int // runs that ended with a data file that cannot be repaired
 }
 
@@ -47,6 +48,7 @@ func (t *Totals) Add(other Totals) {
 	t.Crashes += other.Crashes
 	t.Failures += other.Failures
 	t.Checkpoints += other.Checkpoints
+	t.DisksLost += other.DisksLost
 	t.Lost += other.Lost
 	t.Syncs += other.Syncs
 }
@@ -186,7 +188,7 @@ func (s *simulation) calmDown() {
 	s.trace("calm after %d calls", s.calls)
 	s.calm, s.network.calm = true, true
 	s.partition = partition{}
-	core := s.options.cluster.core(s.faults, s.options.fault)
+	core := s.options.cluster.core(s.faults, s.options.fault, s.forgetful() > 0)
 	for _, r := range s.replicas {
 		if r.gone = core>>r.index&1 == 0; r.gone {
 			s.trace("replica %d is given up", r.index)

@@ -54,18 +54,12 @@ func (r *Replica) onWhatWas(h *wire.Peer, headers []wire.Prepare) {
 // next view is as high as any that it can have entered; so from there on it is
 // a replica like any other.
 func (r *Replica) remember() {
-	g := &r.group
-	g.updating = true
+	g, logView := &r.group, uint32(r.view)
+	g.updating = true // all of it is one write
+	r.enterView(r.view + 1)
 	r.updateRoot(func(root *superblock.State) {
 		root.Recovery = 0
-		root.LogView, root.View = uint32(r.view), uint32(r.view)+1
+		root.LogView, root.View = logView, uint32(g.entering)
 		root.CommitMax = max(root.CommitMax, uint64(r.commitMin))
-	}, func() {
-		g.updating = false
-		if g.entering > r.view {
-			r.persistView()
-			return
-		}
-		r.enterView(r.view + 1)
-	})
+	}, r.onViewDurable)
 }

@@ -37,15 +37,17 @@ func (r *Replica) persistView() {
 	r.updateRoot(func(root *superblock.State) {
 		root.View = max(root.View, uint32(g.entering))
 		root.CommitMax = max(root.CommitMax, uint64(r.commitMin))
-	}, func() {
-		g.updating = false
-		r.view = View(r.root.View)
-		if r.view < g.entering {
-			r.persistView()
-			return
-		}
-		r.sendJoin()
-	})
+	}, r.onViewDurable)
+}
+
+func (r *Replica) onViewDurable() {
+	r.group.updating = false
+	r.view = View(r.root.View)
+	if r.view < r.group.entering {
+		r.persistView()
+		return
+	}
+	r.sendJoin()
 }
 
 // changesView reports whether the replica waits for the current view to begin,
