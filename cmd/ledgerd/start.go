@@ -106,15 +106,6 @@ func parseAddresses(text string) ([]string, error) {
 	return addresses, nil
 }
 
-// replicaAddresses reads the addresses of all replicas.
-func replicaAddresses(text string) ([]string, error) {
-	addresses, err := command.ParseAddresses(text)
-	if err == nil && len(addresses) > 1 && chosenBySystem(addresses) {
-		err = errors.New("port 0 is for a cluster of one: the other replicas have to know it")
-	}
-	return addresses, err
-}
-
 // chosenBySystem reports whether a port is left to the system.
 func chosenBySystem(addresses []string) bool {
 	for _, address := range addresses {

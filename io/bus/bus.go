@@ -17,7 +17,7 @@ import (
 
 const (
 	// connectionsMaxDefault is more than the default number of sessions, so
-	// that every session can be connected.
+	// that every session can be connected, and every replica too.
 	connectionsMaxDefault = 1088
 	// receiveBytesMaxDefault is room for 64 of the largest messages.
 	receiveBytesMaxDefault = 64 * wire.MessageSizeMax
@@ -289,4 +289,5 @@ func (b *Bus) enterReplica(c *connection) {
 		old.close()
 	}
 	b.replicas[c.peer.replica] = c
+	b.links[c.peer.replica].hurry()
 }

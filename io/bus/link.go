@@ -44,8 +44,11 @@ type link struct {
 	address string
 
 	connected atomic.Bool
-	queue     chan *buffer.Buffer
-	queued    atomic.Int64 // bytes in queue
+	// wake says that the other replica is there, so that there is no reason to
+	// wait before the next attempt.
+	wake   chan struct{}
+	queue  chan *buffer.Buffer
+	queued atomic.Int64 // bytes in queue
 
 	// introduced says that the other end knows who it is that sends: what comes
 	// first has to tell (PROTOCOL.md section 4.2).
@@ -56,7 +59,21 @@ type link struct {
 }
 
 func newLink(b *Bus, replica uint8, address string) *link {
-	return &link{bus: b, replica: replica, address: address, queue: make(chan *buffer.Buffer, linkMessagesMax)}
+	return &link{
+		bus: b, replica: replica, address: address,
+		wake: make(chan struct{}, 1), queue: make(chan *buffer.Buffer, linkMessagesMax),
+	}
+}
+
+// hurry ends the pause before the next attempt to connect, if there is one.
+func (l *link) hurry() {
+	if l.connected.Load() {
+		return
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
 }
 
 // send queues a message with a reference of its own, or drops it.
@@ -106,6 +123,7 @@ func (l *link) run() {
 		}
 		select {
 		case <-ctx.Done():
+		case <-l.wake:
 		case <-time.After(pause/2 + rand.N(pause/2)):
 		}
 		pause = min(2*pause, dialPauseMax)

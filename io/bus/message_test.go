@@ -65,6 +65,7 @@ const (
 	offsetCluster = 80
 	offsetSize    = 96
 	offsetCommand = 114
+	offsetReplica = 115
 	offsetRequest = 192
 	offsetLast    = 255
 )
