@@ -260,6 +260,31 @@ func TestPrimaryDies(t *testing.T) {
 	}
 }
 
+// A primary that dies after a calm does not count: the next one is missed after
+// the least patience, too.
+func TestCalmMakesImpatient(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	const (
+		calm   = 250 // ticks
+		atMost = 90  // patience, a beat, and as long as the patron takes to ask again
+	)
+	for range calm {
+		c.pass()
+	}
+	for round := range 2 {
+		primary := uint8(p.latest.View % 3)
+		began := c.now
+		c.kill(primary)
+		p.do(opGet, "key")
+		if took := (c.now - began) / uint64(vsr.TickInterval); took > atMost {
+			t.Errorf("round %d: no answer for %d ticks", round, took)
+		}
+		c.start(primary)
+		c.settle()
+	}
+}
+
 // settle waits until all replicas have executed the same.
 func (c *trio) settle() {
 	c.t.Helper()

@@ -13,8 +13,9 @@ const (
 	// anything that was not answered is said again.
 	beatTicks = 10
 	// patienceMin is how long a backup waits for a sign of the primary, and a
-	// replica for a view to begin. It doubles with each view entered, up to
-	// patienceMax, and halves again with each calmTicks of normal operation.
+	// replica for a view to begin. It doubles with each view that has brought
+	// neither calm nor a sign in that time, up to patienceMax, and halves again
+	// with each calmTicks of normal operation.
 	patienceMin = 50
 	patienceMax = 64 * patienceMin
 	calmTicks   = 200

@@ -49,7 +49,7 @@ func (r *Replica) tickGroup() {
 		r.askForMissing()
 		r.askForFaulty()
 	}
-	if r.status == statusNormal && g.ticks-g.normalSince > calmTicks {
+	if r.calm() && g.patience > patienceMin {
 		g.normalSince, g.patience = g.ticks, max(g.patience/2, patienceMin)
 	}
 }

@@ -16,6 +16,9 @@ func (r *Replica) enterView(view View) {
 	}
 	g.entering = view
 	g.verified = min(r.certain(), r.commitMax)
+	if !r.calm() && g.ticks-g.heard > g.patience {
+		g.patience = min(2*g.patience, patienceMax)
+	}
 	r.status = statusViewChange
 	r.requests.clear()
 	r.pulsePending = false
@@ -24,8 +27,13 @@ func (r *Replica) enterView(view View) {
 	g.votes, g.amnesiacs = [wire.ReplicasMax]vote{}, 0
 	g.chosen, g.goal.set, g.known = false, false, 0
 	g.heard = g.ticks
-	g.patience = min(2*g.patience, patienceMax)
 	r.persistView()
+}
+
+// calm reports whether the view has lasted for a while: then it was not entered in
+// vain.
+func (r *Replica) calm() bool {
+	return r.status == statusNormal && r.group.ticks-r.group.normalSince > calmTicks
 }
 
 func (r *Replica) persistView() {
