@@ -151,7 +151,8 @@ func (s *Session) retry(now time.Duration) {
 // route sees to it that the replica which should have the request in flight
 // was given it: the primary, or, while there is no connection to that one, any.
 // It is called whenever that may have changed, and starts the back-off anew
-// when it sends.
+// when it sends. A retry that is due sooner stays: before a dead replica there may
+// be something that accepts connections and drops them, again and again.
 //
 // A new request goes to one replica only, since hedging would double the bytes
 // of the normal case. A retry, a lost connection or news of another primary
@@ -169,8 +170,11 @@ func (s *Session) route(now time.Duration) {
 	}
 	if target >= 0 && !s.replicas[target].given {
 		s.send(target)
+		retryAt := now + s.retryDelay(1)
+		if s.request.attempts == 0 || s.request.retryAt > retryAt {
+			s.request.retryAt = retryAt
+		}
 		s.request.attempts = 1
-		s.request.retryAt = now + s.retryDelay(1)
 	}
 }
 
