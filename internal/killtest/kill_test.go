@@ -13,12 +13,11 @@ import (
 	"time"
 
 	"github.com/ledgerd/ledgerd/client"
-	"github.com/ledgerd/ledgerd/ledger"
 )
 
 var (
 	rounds = flag.Int("kill.rounds", 4, "rounds of TestKill")
-	seed   = flag.Uint64("kill.seed", 0, "what TestKill draws from; 0 for a fresh one. Moments vary all the same")
+	seed   = flag.Uint64("kill.seed", 0, "what the tests draw from; 0 for a fresh one. Moments vary all the same")
 	folder = flag.String("kill.folder", "", "where TestKill keeps its data files; default a temporary folder")
 )
 
@@ -60,9 +59,7 @@ type tally struct {
 
 // TestKill is described in the package comment.
 func TestKill(t *testing.T) {
-	if *seed == 0 {
-		*seed = rand.Uint64()
-	}
+	drawSeed()
 	var all tally
 	for first := 0; first < *rounds && !t.Failed(); first += trialRounds {
 		t.Run(fmt.Sprintf("seed=%d", *seed), func(t *testing.T) {
@@ -72,6 +69,13 @@ func TestKill(t *testing.T) {
 	}
 	if !t.Failed() {
 		all.print(t)
+	}
+}
+
+// drawSeed draws a seed if none is given.
+func drawSeed() {
+	if *seed == 0 {
+		*seed = rand.Uint64()
 	}
 }
 
@@ -115,7 +119,11 @@ func newTrial(t *testing.T, seed uint64, all *tally) *trial {
 			w.disconnect()
 		}
 	})
-	k.createAccounts()
+	v, done := k.verifier()
+	defer done()
+	if err := createAccounts(v.ctx, v.client); err != nil {
+		t.Fatal(err)
+	}
 	return k
 }
 
@@ -123,25 +131,6 @@ func (w *worker) disconnect() {
 	if w.client != nil {
 		w.client.Close()
 		w.client = nil
-	}
-}
-
-func (k *trial) createAccounts() {
-	var accounts []ledger.Account
-	for i := range uint8(accountCount) {
-		accounts = append(accounts, ledger.Account{ID: accountID(i), Ledger: 1, Code: 1})
-	}
-	accounts[0].Flags = ledger.AccountHistory
-	v, done := k.verifier()
-	defer done()
-	results, err := v.client.CreateAccounts(v.ctx, accounts)
-	if err != nil {
-		k.Fatal(err)
-	}
-	for i, result := range results {
-		if result.Status != ledger.AccountCreated {
-			k.Fatalf("account %d: %v", i, result.Status)
-		}
 	}
 }
 

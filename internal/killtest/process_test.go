@@ -3,6 +3,7 @@ package killtest
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,8 +18,8 @@ import (
 	"time"
 )
 
-// program is the path of the server, built once by TestMain.
-var program string
+// program is the path of ledgerd, tool that of ledgerctl: built once by TestMain.
+var program, tool string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -28,10 +29,10 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(folder)
-		program = filepath.Join(folder, "ledgerd")
-		build := exec.Command("go", "build", "-o", program, "../../cmd/ledgerd")
+		program, tool = filepath.Join(folder, "ledgerd"), filepath.Join(folder, "ledgerctl")
+		build := exec.Command("go", "build", "-o", folder, "../../cmd/ledgerd", "../../cmd/ledgerctl")
 		if output, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build ledgerd: %v\n%s", err, output)
+			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, output)
 			return 1
 		}
 		return m.Run()
@@ -45,18 +46,35 @@ type process struct {
 	serving chan struct{} // closed when the log says so
 	ended   chan struct{} // closed when the process has ended, and log is whole
 
-	mu  sync.Mutex
-	log bytes.Buffer // standard error
+	mu       sync.Mutex
+	log      bytes.Buffer // standard error
+	standing standing     // the last one logged
 }
 
-// servingMessage is what the server logs when clients can connect.
-const servingMessage = `"msg":"serving"`
+// A standing is where a replica says that it stands.
+type standing struct {
+	Status  string
+	View    uint32
+	Primary int
+}
 
-// launch runs "ledgerd start" and returns at once.
-func launch(t *testing.T, path, port string) *process {
+// What the server logs when clients can connect, and when its standing changes.
+const (
+	servingMessage  = `"msg":"serving"`
+	standingMessage = `"msg":"replica"`
+)
+
+// launch runs "ledgerd start" on a small file and returns at once.
+func launch(t *testing.T, path, addresses string) *process {
+	t.Helper()
+	return launchWith(t, "--development", "--addresses="+addresses, path)
+}
+
+// launchWith runs "ledgerd start" with the arguments and returns at once.
+func launchWith(t *testing.T, arguments ...string) *process {
 	t.Helper()
 	p := &process{serving: make(chan struct{}), ended: make(chan struct{}), began: time.Now()}
-	p.command = exec.Command(program, "start", "--development", "--log-format=json", "--addresses="+port, path)
+	p.command = exec.Command(program, append([]string{"start", "--log-format=json"}, arguments...)...)
 	stderr, err := p.command.StderrPipe()
 	if err == nil {
 		err = p.command.Start()
@@ -67,9 +85,7 @@ func launch(t *testing.T, path, port string) *process {
 	go func() {
 		defer close(p.ended)
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
-			p.mu.Lock()
-			fmt.Fprintln(&p.log, lines.Text())
-			p.mu.Unlock()
+			p.note(lines.Text())
 			if strings.Contains(lines.Text(), servingMessage) {
 				close(p.serving)
 			}
@@ -78,6 +94,33 @@ func launch(t *testing.T, path, port string) *process {
 	}()
 	t.Cleanup(p.kill)
 	return p
+}
+
+// note keeps a line of the log.
+func (p *process) note(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(&p.log, line)
+	if strings.Contains(line, standingMessage) {
+		json.Unmarshal([]byte(line), &p.standing) // what is not understood is not awaited either
+	}
+}
+
+// stands returns where the replica stood when it last said so.
+func (p *process) stands() standing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.standing
+}
+
+// hasEnded reports whether the process has ended.
+func (p *process) hasEnded() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // start runs "ledgerd start" and returns when it serves.

@@ -20,6 +20,27 @@ const (
 
 func accountID(index uint8) ledger.Uint128 { return ledger.Uint128{Lo: uint64(index) + 1} }
 
+// createAccounts creates the accounts of the workers.
+func createAccounts(ctx context.Context, c *client.Client) error {
+	var accounts []ledger.Account
+	for i := range uint8(accountCount) {
+		accounts = append(accounts, ledger.Account{ID: accountID(i), Ledger: 1, Code: 1})
+	}
+	accounts[0].Flags = ledger.AccountHistory
+	return allCreated(c.CreateAccounts(ctx, accounts))
+}
+
+// allCreated returns the error of a call, or one for an account that was not
+// created.
+func allCreated(results []ledger.CreateAccountResult, err error) error {
+	for i, result := range results {
+		if result.Status != ledger.AccountCreated {
+			err = errors.Join(err, fmt.Errorf("account %d: %v", i, result.Status))
+		}
+	}
+	return err
+}
+
 // A record is what a worker knows about one of its transfers.
 type record struct {
 	timestamp     uint64 // 0 unless it is known to have been created
