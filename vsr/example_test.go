@@ -1,6 +1,7 @@
 package vsr_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/internal/buffer"
-	"github.com/ledgerd/ledgerd/internal/checksum"
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/vsr"
 	"github.com/ledgerd/ledgerd/vsr/faultdisk"
@@ -103,117 +103,172 @@ func (s *store) Open(root []byte, done func(error)) {
 	})
 }
 
-// Example replicates a key-value store on a cluster of one, cuts the power,
-// and finds everything again on the disk.
+// Example replicates a key-value store on three replicas. The primary dies, and
+// the others go on without it; then the power fails, and all is on the disks.
 func Example() {
-	layout := vsr.LayoutDefault(true)
-	disk := faultdisk.New(rand.New(rand.NewPCG(1, 1)))
-	disk.Poke(0, vsr.Format(vsr.FormatConfig{ReplicaCount: 1, Layout: layout}))
-
-	cluster := start(disk, layout)
-	client := &exampleClient{id: u128.From64(7), cluster: cluster}
+	c := startCluster()
+	client := &exampleClient{cluster: c, id: u128.From64(7)}
 	client.register()
 	fmt.Println("set:", client.call(opSet, "colour=green"))
-	fmt.Println("set:", client.call(opSet, "size=12"))
 
-	// Only what was made durable is left.
-	client.cluster = start(disk.PowerCut(), layout)
+	primary := client.reply.View % uint32(len(c.replicas))
+	c.replicas[primary] = nil
+	fmt.Println("get:", client.call(opGet, "colour"))
+	fmt.Println("set:", client.call(opSet, "size=12"))
+	fmt.Println("another primary:", client.reply.View%uint32(len(c.replicas)) != primary)
+
+	// Only what was made durable is left. The one that died catches up.
+	for i := range c.replicas {
+		c.disks[i] = c.disks[i].PowerCut()
+		c.start(i)
+	}
 	fmt.Println("get:", client.call(opGet, "colour"))
 	fmt.Println("get:", client.call(opGet, "size"))
-	fmt.Println(client.cluster.replica.CommitMin(), "in view", client.cluster.replica.View())
+	for c.replicas[primary].CommitMin() < 6 {
+		c.pass()
+	}
+	fmt.Println("replica", primary, "has executed", c.replicas[primary].CommitMin())
 	// Output:
 	// set: green
+	// get: green
 	// set: 12
+	// another primary: true
 	// get: green
 	// get: 12
-	// op 5 in view 2
+	// replica 1 has executed op 6
 }
 
-// cluster is one replica with all that it needs. It is its own bus and clock.
+// cluster is three replicas with all that they need: a disk for each, a network,
+// and the time.
 type cluster struct {
-	disk    *faultdisk.Disk
-	replica *vsr.Replica
-	replies []string // bodies
-	context checksum.Sum
-	session uint64
+	layout   vsr.Layout
+	disks    [3]*faultdisk.Disk
+	replicas [3]*vsr.Replica // nil: down
+	pool     buffer.Pool
+	now      uint64
+	packets  []examplePacket
+	replies  []wire.Reply
+	bodies   []string // of replies
 }
 
-// start opens a replica on the disk.
-func start(disk *faultdisk.Disk, layout vsr.Layout) *cluster {
-	c := &cluster{disk: disk}
-	c.replica = vsr.New(vsr.Options{
-		Storage: disk, Bus: c, Clock: c, Pool: &buffer.Pool{},
+type examplePacket struct {
+	to    uint8
+	frame []byte
+}
+
+// startCluster formats three disks and starts a replica on each.
+func startCluster() *cluster {
+	c := &cluster{layout: vsr.LayoutDefault(true), now: 1_700_000_000_000_000_000}
+	for i := range c.replicas {
+		c.disks[i] = faultdisk.New(rand.New(rand.NewPCG(uint64(i), 1)))
+		c.disks[i].Poke(0, vsr.Format(vsr.FormatConfig{Replica: uint8(i), ReplicaCount: 3, Layout: c.layout}))
+		c.start(i)
+	}
+	return c
+}
+
+// start opens a replica on its disk. It serves when it has read what it needs.
+func (c *cluster) start(i int) {
+	c.replicas[i] = vsr.New(vsr.Options{
+		Storage: c.disks[i], Bus: c, Peers: c, Clock: c, Pool: &c.pool,
 		NewStateMachine:  newStore,
 		Release:          wire.Release0_17_9,
 		ReleaseClientMin: wire.ReleaseMin,
-		FileSize:         layout.GridOffset(),
+		FileSize:         c.layout.GridOffset(),
 	})
-	c.replica.Open(func(err error) {
+	c.replicas[i].Open(func(err error) {
 		if err != nil {
 			panic(err)
 		}
 	})
-	c.run()
-	return c
 }
 
-// run lets the replica and its disk work until both are idle.
-func (c *cluster) run() {
-	for c.replica.Step() || c.disk.Step() {
-	}
+// Realtime is the clock of all.
+func (c *cluster) Realtime() uint64 { return c.now }
+
+// SendToReplica is the network between replicas.
+func (c *cluster) SendToReplica(to uint8, message *buffer.Buffer) {
+	c.packets = append(c.packets, examplePacket{to, bytes.Clone(message.Bytes)})
 }
 
-// Realtime is the clock.
-func (c *cluster) Realtime() uint64 { return 1_700_000_000_000_000_000 }
-
-// SendToClient is the bus.
+// SendToClient is the network to clients.
 func (c *cluster) SendToClient(_ u128.Uint128, message *buffer.Buffer) {
 	var reply wire.Reply
-	if err := reply.Decode(message.Bytes); err != nil {
-		panic(err)
+	if err := reply.Decode(message.Bytes); err == nil {
+		c.replies = append(c.replies, reply)
+		c.bodies = append(c.bodies, string(message.Bytes[wire.HeaderSize:]))
 	}
-	c.context = reply.Context
-	if reply.Operation == wire.OperationRegister {
-		c.session = reply.Commit
+}
+
+// pass lets a tick pass, and everything happen that can.
+func (c *cluster) pass() {
+	c.now += uint64(vsr.TickInterval)
+	for busy := true; busy; {
+		packets := c.packets
+		c.packets, busy = nil, len(packets) > 0
+		for _, packet := range packets {
+			if r := c.replicas[packet.to]; r != nil {
+				message := c.pool.Acquire(len(packet.frame))
+				copy(message.Bytes, packet.frame)
+				r.OnMessage(message)
+				message.Release()
+			}
+		}
+		for i, r := range c.replicas {
+			if r != nil {
+				busy = r.Step() || c.disks[i].Step() || busy
+			}
+		}
 	}
-	c.replies = append(c.replies, string(message.Bytes[wire.HeaderSize:]))
+	for _, r := range c.replicas {
+		if r != nil {
+			r.Tick()
+		}
+	}
 }
 
 // exampleClient makes requests, one after another.
 type exampleClient struct {
-	id      u128.Uint128
 	cluster *cluster
-	request uint32
-	context checksum.Sum
+	id      u128.Uint128
 	session uint64
+	reply   wire.Reply // the latest
 }
 
 func (x *exampleClient) register() {
-	x.send(wire.OperationRegister, make([]byte, wire.RegisterSize))
-	x.session = x.cluster.session
+	x.send(wire.Request{Operation: wire.OperationRegister}, make([]byte, wire.RegisterSize))
+	x.session = x.reply.Commit
 }
 
 // call makes one request and returns the body of its reply.
 func (x *exampleClient) call(operation byte, text string) string {
-	x.request++
 	body := text + strings.Repeat(" ", -len(text)&(wire.BodyUnit-1))
-	return x.send(wire.Operation(operation), []byte(body))
+	return x.send(wire.Request{
+		Session: x.session, Request: x.reply.Request + 1, Parent: x.reply.Context, Operation: wire.Operation(operation),
+	}, []byte(body))
 }
 
-func (x *exampleClient) send(operation wire.Operation, body []byte) string {
-	header := wire.Request{
-		Parent: x.context, Client: x.id, Session: x.session, Request: x.request, Operation: operation,
+// send sends a request to all replicas, again and again, until it is answered:
+// it is executed once, however often it arrives.
+func (x *exampleClient) send(header wire.Request, body []byte) string {
+	header.Client, header.Release, header.Size = x.id, wire.Release0_17_9, uint32(wire.HeaderSize+len(body))
+	frame := append(make([]byte, wire.HeaderSize), body...)
+	header.Encode(frame)
+	wire.Seal(frame)
+	for c := x.cluster; ; {
+		for i := range c.replicas {
+			c.packets = append(c.packets, examplePacket{uint8(i), frame})
+		}
+		for range 10 {
+			c.pass()
+		}
+		for i, reply := range c.replies {
+			if reply.Client == x.id && reply.Request == header.Request {
+				x.reply = reply
+				return c.bodies[i]
+			}
+		}
 	}
-	header.Release, header.Size = wire.Release0_17_9, uint32(wire.HeaderSize+len(body))
-	message := new(buffer.Pool).Acquire(int(header.Size))
-	copy(message.Bytes[wire.HeaderSize:], body)
-	header.Encode(message.Bytes)
-	wire.Seal(message.Bytes)
-	x.cluster.replica.OnMessage(message)
-	message.Release()
-	x.cluster.run()
-	x.context = x.cluster.context
-	return x.cluster.replies[len(x.cluster.replies)-1]
 }
 
 // parse splits "key=value", or "key", from the padding behind it.
