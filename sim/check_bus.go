@@ -23,6 +23,9 @@ import (
 //   - no reply is sent before the witness of its prepare, or of a later one, is
 //     on the disk: a quorum of one;
 //   - later ordinals have later timestamps;
+//   - a request that was sent when another had been answered comes after it: with
+//     one order of all, and replies that are the model's, that makes the history
+//     linearizable;
 //   - nothing is said in a view that is not the replica's, and views only grow;
 //   - a client is evicted for a wrong request, or when so many others were
 //     active since its last request that its session had to give way.
@@ -32,12 +35,15 @@ type checkBus struct {
 	sent      map[checksum.Sum]sentRequest
 	byRequest map[checksum.Sum]*answer
 	ordinals  []*answer // in order
+	// received is the highest ordinal that a client has an answer of.
+	received uint64
 }
 
 type sentRequest struct {
 	header wire.Request
 	body   []byte
 	at     time.Duration // for the first time
+	after  uint64        // the ordinal that had been answered by then
 }
 
 // answer is what the first reply to a request said.
@@ -61,12 +67,20 @@ func (b *checkBus) request(frame []byte) {
 		return
 	}
 	body := bytes.Clone(frame[wire.HeaderSize:])
-	b.sent[header.Checksum] = sentRequest{header, body, b.sim.scheduler.now}
+	b.sent[header.Checksum] = sentRequest{header, body, b.sim.scheduler.now, b.received}
 	if header.Operation != wire.OperationRegister {
 		_, _, valid := b.sim.history.model.Check(byte(header.Operation), body, b.sim.bodySizeLimit())
 		if c := b.sim.clientByID[header.Client]; !valid {
 			c.misbehaved = true
 		}
+	}
+}
+
+// answered is told that a client has received a reply.
+func (b *checkBus) answered(reply []byte) {
+	var h wire.Reply
+	if h.Decode(reply) == nil {
+		b.received = max(b.received, h.Op)
 	}
 }
 
@@ -123,6 +137,9 @@ func (b *checkBus) checkReply(p *process, client u128.Uint128, message []byte) e
 		if !again {
 			return known.sameAs(&reply)
 		}
+	}
+	if h.Op <= sent.after {
+		return fmt.Errorf("op %d is a request that was sent when op %d had been answered", h.Op, sent.after)
 	}
 	if err := b.checkExecution(&reply, sent.body); err != nil {
 		return err

@@ -112,6 +112,9 @@ func (c *client) receive(replica int, packet []byte) {
 	if frame.Command != wire.CommandPongClient {
 		c.activeAt = s.scheduler.now
 	}
+	if frame.Command == wire.CommandReply {
+		s.bus.answered(packet)
+	}
 	if c.session.Err() != nil && !c.evicted {
 		c.evicted = true
 		c.replace()

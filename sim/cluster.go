@@ -15,6 +15,8 @@ type clusterOptions struct {
 	replicas       int
 	partitionEvery time.Duration // on average; 0: never
 	oneWay         int           // percent of partitions
+	pauseEvery     time.Duration // on average a process stands still; 0: never
+	clogEvery      time.Duration // on average the way from one to another; 0: never
 	together       int           // percent of crashes that are of all replicas
 	// victims are the replicas whose disks rot, a bit for each: fewer than a
 	// replication quorum, so that one good copy of everything is left.
@@ -63,6 +65,8 @@ func drawCluster(seed uint64, o *options) clusterOptions {
 		replicas:       oneOf(r, 1, 1, 1, 2, 3, 3, 3, 4, 5, 6),
 		partitionEvery: oneOf(r, 0, 300*time.Millisecond, 3*time.Second, 20*time.Second),
 		oneWay:         oneOf(r, 0, 30, 100),
+		pauseEvery:     oneOf(r, 0, 0, 3*time.Second, 20*time.Second),
+		clogEvery:      oneOf(r, 0, 0, 300*time.Millisecond, 3*time.Second),
 	}
 	if c.replicas > 1 {
 		c.together = oneOf(r, 0, 10, 50)
@@ -89,20 +93,13 @@ func (p *partition) cut(from, to int) bool { return p.deaf[to]>>from&1 == 1 }
 // partitionInTime changes the partition now and then.
 func (s *simulation) partitionInTime() {
 	o := &s.options.cluster
-	if o.replicas == 1 || o.partitionEvery == 0 {
+	if o.replicas == 1 {
 		return
 	}
-	random := newRandom(s.seed, streamPartitions)
-	var again func()
-	again = func() {
-		if s.calm || s.over {
-			return
-		}
-		s.partition = drawPartition(random, o)
+	s.sometimes(streamPartitions, o.partitionEvery, func(r random) {
+		s.partition = drawPartition(r, o)
 		s.trace("partition %b", s.partition.deaf[:o.replicas])
-		s.scheduler.after(random.duration(0, 2*o.partitionEvery), again)
-	}
-	s.scheduler.after(random.duration(0, 2*o.partitionEvery), again)
+	})
 }
 
 // drawPartition makes up a partition: often none, or one replica by itself.
@@ -136,6 +133,10 @@ func (p *process) SendToReplica(to uint8, message *buffer.Buffer) {
 	r := p.replica
 	if int(to) >= len(r.sim.replicas) || int(to) == r.index {
 		r.sim.fail("replica %d sends to replica %d", r.index, to)
+		return
+	}
+	if err := r.sim.peers.check(p, message.Bytes); err != nil {
+		r.sim.fail("replica %d sends to replica %d: %v", r.index, to, err)
 		return
 	}
 	r.sim.network.send(endpoint{replica: r.index}, endpoint{replica: int(to)}, message)

@@ -32,8 +32,10 @@ type network struct {
 	scheduler *scheduler
 	// deliver hands a packet over where it was sent to, for the time of the call.
 	deliver func(from, to endpoint, packet []byte)
-	// cut says of two replicas that nothing gets from the one to the other.
+	// cut says of two replicas that nothing gets from the one to the other, held
+	// until when what does waits.
 	cut     func(from, to int) bool
+	held    func(from, to int) time.Duration
 	calm    bool // nothing gets lost or comes twice any more
 	packets int
 }
@@ -42,8 +44,12 @@ type network struct {
 // it after all changes it on its way.
 func (n *network) send(from, to endpoint, message *buffer.Buffer) {
 	n.packets++
-	if from.client.IsZero() && to.client.IsZero() && n.cut(from.replica, to.replica) {
-		return
+	least := networkDelayMin
+	if from.client.IsZero() && to.client.IsZero() {
+		if n.cut(from.replica, to.replica) {
+			return
+		}
+		least = max(least, n.held(from.replica, to.replica)-n.scheduler.now)
 	}
 	copies := 1
 	if !n.calm && n.random.chance(n.options.loss) {
@@ -54,7 +60,7 @@ func (n *network) send(from, to endpoint, message *buffer.Buffer) {
 	}
 	for range copies {
 		message.Retain()
-		delay := n.random.duration(networkDelayMin, n.options.delayMax)
+		delay := max(least, n.random.duration(networkDelayMin, n.options.delayMax))
 		n.scheduler.after(delay, func() {
 			n.deliver(from, to, message.Bytes)
 			message.Release()

@@ -21,6 +21,8 @@ const (
 	streamWorkers
 	streamCluster
 	streamPartitions
+	streamPauses
+	streamClogs
 )
 
 func newRandom(seed uint64, stream uint64) random {

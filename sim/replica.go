@@ -42,6 +42,10 @@ type replica struct {
 	// forgetful says that the disk was lost and that the replica does not count
 	// again yet.
 	forgetful bool
+	// said is what it has told the others; checkpoint is the one whose blocks were
+	// looked at last.
+	said       said
+	checkpoint vsr.Op
 	// gone says that the replica does not come back.
 	gone bool
 	// lost is a write that was never stored. After it no other fault comes.
@@ -63,6 +67,11 @@ type process struct {
 	// stepping says that a step is on its way.
 	stepping bool
 	dead     bool
+	// paused says that nothing happens in the process; waiting is what will, and
+	// unread how many packets there are among that.
+	paused  bool
+	waiting []func()
+	unread  int
 }
 
 // cue is when a process crashes: soon after so many requests to its disk, or
@@ -83,6 +92,7 @@ func newReplica(s *simulation, index int) *replica {
 func (r *replica) format(nonce uint64) {
 	s := r.sim
 	r.fileSize, r.intact, r.record.size = s.options.layout.GridOffset(), true, 0
+	r.said, r.checkpoint = said{}, 0
 	r.disk = faultdisk.New(newRandom(s.seed, streamDisk+1000*uint64(r.index)+nonce).Rand)
 	r.disk.Poke(0, vsr.Format(vsr.FormatConfig{
 		Cluster: s.cluster, Replica: uint8(r.index), ReplicaCount: uint8(s.options.cluster.replicas), Layout: s.options.layout,
@@ -113,7 +123,7 @@ func (r *replica) start() {
 	p.cue = s.drawCue()
 	p.storage = &storage{
 		options: s.options.storage, random: s.storage, scheduler: &s.scheduler, disk: r.disk, calm: s.calm,
-		onComplete: p.happened,
+		running: p.running, onComplete: p.happened,
 	}
 	p.node = node.New(node.Options{
 		Storage: p, Bus: p, Peers: p, Clock: r, Pool: &p.pool, Workers: p,
@@ -181,10 +191,10 @@ func (p *process) later(most time.Duration, happen func()) {
 	}
 	s := p.replica.sim
 	s.scheduler.after(s.workers.duration(0, most), func() {
-		if !p.dead {
+		p.running(func() {
 			happen()
 			p.happened()
-		}
+		})
 	})
 }
 
@@ -275,18 +285,36 @@ func (p *process) happened() {
 		f.watched = true
 		p.afterFault(f)
 	}
+	p.checkCheckpoint()
 	if p.stepping {
 		return
 	}
 	p.stepping = true
 	s := p.replica.sim
-	s.scheduler.after(s.storage.duration(0, stepDelayMax), p.step)
+	s.scheduler.after(s.storage.duration(0, stepDelayMax), func() { p.running(p.step) })
 }
 
-func (p *process) step() {
-	if p.dead {
+// checkCheckpoint looks at some of the checkpoints that have become durable.
+func (p *process) checkCheckpoint() {
+	r := p.replica
+	op := p.node.CheckpointOp()
+	if op == r.checkpoint {
 		return
 	}
+	r.checkpoint = op
+	if op%gridsChecked != 0 {
+		return
+	}
+	if err := r.sim.grids.check(r); err != nil {
+		r.sim.fail("replica %d: %v", r.index, err)
+	}
+}
+
+// gridsChecked is of how many checkpoints one is compared: each takes as long as
+// to read the whole grid.
+const gridsChecked = 4
+
+func (p *process) step() {
 	p.stepping = false
 	if p.checking {
 		return
@@ -299,13 +327,16 @@ func (p *process) step() {
 // tick lets time pass for the node.
 func (p *process) tick() {
 	p.replica.sim.scheduler.after(vsr.TickInterval, func() {
-		if !p.dead {
+		switch {
+		case p.dead:
+			return
+		case !p.paused:
 			if p.opened && !p.checking {
 				p.node.Tick()
 			}
 			p.happened()
-			p.tick()
 		}
+		p.tick()
 	})
 }
 
@@ -324,8 +355,10 @@ func (p *process) afterFault(f *fault) {
 
 // mustHaveFailed is called when a write has failed long ago.
 func (p *process) mustHaveFailed() {
-	if !p.dead {
-		p.replica.sim.fail("replica %d goes on after a failed %v at offset %d",
+	if s := p.replica.sim; p.paused {
+		s.scheduler.after(faultTimeout, p.mustHaveFailed)
+	} else if !p.dead {
+		s.fail("replica %d goes on after a failed %v at offset %d",
 			p.replica.index, p.fault.request.Kind, p.fault.request.Offset)
 	}
 }

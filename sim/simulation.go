@@ -29,6 +29,7 @@ type Totals struct {
 	Evictions   int           // sessions that the cluster ended
 	Starts      int           // processes that began
 	Crashes     int           // processes and machines that were made to stop
+	Pauses      int           // of processes that went on
 	Failures    int           // processes that stopped for what their disk did
 	Checkpoints int
 	Syncs       int // checkpoints that were taken over from another replica
@@ -46,6 +47,7 @@ func (t *Totals) Add(other Totals) {
 	t.Evictions += other.Evictions
 	t.Starts += other.Starts
 	t.Crashes += other.Crashes
+	t.Pauses += other.Pauses
 	t.Failures += other.Failures
 	t.Checkpoints += other.Checkpoints
 	t.DisksLost += other.DisksLost
@@ -89,6 +91,7 @@ type simulation struct {
 
 	replicas   []*replica
 	partition  partition
+	clogs      clogs
 	clients    []*client // all there ever were
 	clientByID map[u128.Uint128]*client
 	workload   *workload
@@ -96,6 +99,8 @@ type simulation struct {
 
 	history        *history
 	bus            *checkBus
+	peers          *checkPeers
+	grids          *checkGrid
 	latestRealtime uint64 // that any clock has shown
 
 	crashesLeft int
@@ -128,9 +133,10 @@ func newSimulation(seed uint64, trace func(string)) *simulation {
 		options: s.options.network, random: newRandom(seed, streamNetwork), scheduler: &s.scheduler, deliver: s.deliver,
 	}
 	s.crashesLeft = s.options.crashes
-	s.bus = newCheckBus(s)
+	s.bus, s.peers, s.grids = newCheckBus(s), newCheckPeers(s), newCheckGrid(s)
 	s.workload = newWorkload(s)
 	s.network.cut = s.partition.cut
+	s.network.held = func(from, to int) time.Duration { return s.clogs[from][to] }
 	for i := range s.options.cluster.replicas {
 		s.replicas = append(s.replicas, newReplica(s, i))
 	}
@@ -151,6 +157,8 @@ func (s *simulation) run() {
 		s.crashInTime(r)
 	}
 	s.partitionInTime()
+	s.pauseInTime()
+	s.clogInTime()
 	for range s.options.clients {
 		s.newClient()
 	}
@@ -187,7 +195,7 @@ func (s *simulation) until(limit time.Duration, done func() bool) bool {
 func (s *simulation) calmDown() {
 	s.trace("calm after %d calls", s.calls)
 	s.calm, s.network.calm = true, true
-	s.partition = partition{}
+	s.partition, s.clogs = partition{}, clogs{}
 	core := s.options.cluster.core(s.faults, s.options.fault, s.forgetful() > 0)
 	for _, r := range s.replicas {
 		if r.gone = core>>r.index&1 == 0; r.gone {
@@ -201,6 +209,9 @@ func (s *simulation) calmDown() {
 			r.clockOffset = 0 // somebody has set it right
 		}
 		if p := r.process; p != nil {
+			p.resume()
+		}
+		if p := r.process; p != nil { // it may have failed with what it had missed
 			p.storage.calm = true
 			if f := p.fault; !f.struck {
 				f.kind = faultNone
@@ -272,6 +283,23 @@ func (s *simulation) crashInTime(r *replica) {
 	})
 }
 
+// sometimes lets something happen until the calm, every so often on average; 0 is
+// never. What happens is drawn from a stream of its own.
+func (s *simulation) sometimes(stream uint64, every time.Duration, happen func(random)) {
+	if every == 0 {
+		return
+	}
+	random := newRandom(s.seed, stream)
+	var again func()
+	again = func() {
+		if !s.calm && !s.over {
+			happen(random)
+			s.scheduler.after(random.duration(0, 2*every), again)
+		}
+	}
+	s.scheduler.after(random.duration(0, 2*every), again)
+}
+
 // drawCue draws when a process crashes: in the middle of its opening, of its
 // replay, of a checkpoint; or between a record and its witness.
 func (s *simulation) drawCue() cue {
@@ -294,8 +322,7 @@ func (s *simulation) deliver(from, to endpoint, packet []byte) {
 		}
 	default:
 		if p := s.replicas[to.replica].process; p != nil && p.opened {
-			s.note(packet)
-			p.receive(packet)
+			p.read(packet)
 		}
 	}
 }

@@ -25,7 +25,8 @@ type storage struct {
 	dead      bool
 
 	submitted  int
-	onComplete func() // is told of each request that is complete
+	running    func(func()) // lets something happen in the process, unless it is dead
+	onComplete func()       // is told of each request that is complete
 }
 
 // Submit implements vsr.Storage.
@@ -40,8 +41,10 @@ func (s *storage) Submit(r *blockio.Request) {
 		delay = s.random.duration(0, time.Second)
 	}
 	s.scheduler.after(delay, func() {
-		if !s.dead && s.disk.Step() {
-			s.onComplete()
-		}
+		s.running(func() {
+			if s.disk.Step() {
+				s.onComplete()
+			}
+		})
 	})
 }

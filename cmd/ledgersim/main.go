@@ -162,6 +162,6 @@ func report(out io.Writer, seeds uint64, failed int, took time.Duration, t *sim.
 		took.Round(time.Millisecond), t.Virtual.Round(time.Second))
 	fmt.Fprintf(out, "%d messages, %d requests, %d executed again, %d calls answered, %d sessions evicted\n",
 		t.Packets, t.Requests, t.Replayed, t.Answers, t.Evictions)
-	fmt.Fprintf(out, "%d starts, %d crashes, %d stops by disk faults, %d files lost to them, %d checkpoints, %d taken over, %d disks lost\n",
-		t.Starts, t.Crashes, t.Failures, t.Lost, t.Checkpoints, t.Syncs, t.DisksLost)
+	fmt.Fprintf(out, "%d starts, %d crashes, %d pauses, %d stops by disk faults, %d files lost to them, %d checkpoints, %d taken over, %d disks lost\n",
+		t.Starts, t.Crashes, t.Pauses, t.Failures, t.Lost, t.Checkpoints, t.Syncs, t.DisksLost)
 }
