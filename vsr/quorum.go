@@ -19,3 +19,8 @@ func quorumViewChange(replicaCount uint8) int {
 func quorumNack(replicaCount uint8) int {
 	return int(replicaCount) - quorumReplication(replicaCount) + 1
 }
+
+// WitnessesNeeded returns how many other replicas have to answer one that has
+// lost its data file before it counts again: so many that they meet every quorum
+// of which it may have been a part.
+func WitnessesNeeded(replicaCount uint8) int { return quorumNack(replicaCount) }

@@ -207,6 +207,9 @@ func (r *Replica) leads() bool { return r.status == statusNormal && r.isPrimary(
 // Status names the phase of the replica's life, for logs. It may be called at any
 // time.
 func (r *Replica) Status() string {
+	if r.status == statusViewChange && r.Recovering() {
+		return "recovering a lost data file"
+	}
 	return [...]string{"opening", "replay", "normal", "view change", "recovering", "syncing"}[r.status]
 }
 

@@ -42,7 +42,7 @@ func (r *Replica) onWhatWas(h *wire.Peer, headers []wire.Prepare) {
 		return
 	}
 	g.witnesses |= 1 << h.Replica
-	if bits.OnesCount8(g.witnesses) < quorumNack(r.root.ReplicaCount) || g.goal.set || !r.changesView() ||
+	if bits.OnesCount8(g.witnesses) < WitnessesNeeded(r.root.ReplicaCount) || g.goal.set || !r.changesView() ||
 		View(h.View) != r.view || h.Replica != r.primaryOf(r.view) {
 		return
 	}
@@ -50,13 +50,13 @@ func (r *Replica) onWhatWas(h *wire.Peer, headers []wire.Prepare) {
 }
 
 // remember ends the amnesia: all that the primary had when it answered is
-// durable here. What this replica had acknowledged is part of that, and the
-// next view is as high as any that it can have entered; so from there on it is
-// a replica like any other.
+// durable here. What this replica had acknowledged is part of that, and the view
+// that it enters is as high as any that it can have been in; so from there on it
+// is a replica like any other.
 func (r *Replica) remember() {
 	g, logView := &r.group, uint32(r.view)
 	g.updating = true // all of it is one write
-	r.enterView(r.view + 1)
+	r.enterView(r.view + View(r.root.ReplicaCount) - 1)
 	r.updateRoot(func(root *superblock.State) {
 		root.Recovery = 0
 		root.LogView, root.View = logView, uint32(g.entering)

@@ -82,3 +82,32 @@ func TestLostDataFileBelievesOnlyItsAnswers(t *testing.T) {
 		t.Errorf("it counts again: %v", got)
 	}
 }
+
+// Who counts again is in no view before one that it may have been in: another
+// replica may have been there before it, and have voted for it.
+func TestLostDataFileKeepsPromises(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	p.do(opSet, "key=1")
+	c.settle()
+	view := c.nodes[0].View()
+	lost := uint8((view + 1) % 3)
+	c.forge(lost, (lost+1)%3, wire.Peer{Frame: wire.Frame{View: uint32(view) + 2}}, wire.CommandGetHeaders)
+	for c.nodes[lost].Step() || c.disks[lost].Step() {
+	}
+	promised := c.nodes[lost].View()
+	if promised != view+2 {
+		t.Fatalf("in view %d, not %d", promised, view+2)
+	}
+	c.packets = nil // nobody hears of it
+	c.loseDisk(lost, 100)
+	for c.pass(); c.nodes[lost].Recovering(); c.pass() {
+		if got := c.nodes[(lost+1)%3].View(); got != view {
+			t.Fatalf("another one is in view %d", got)
+		}
+	}
+	if got := c.nodes[lost].View(); got < promised {
+		t.Errorf("in view %d, and was in view %d", got, promised)
+	}
+	c.settle()
+}

@@ -9,6 +9,10 @@ import (
 
 // enterView leaves the current view for a later one. Until that is durable
 // nothing is said in it, nor in the old one.
+//
+// Invariant: nobody is in a view that is ReplicaCount or more above the highest
+// one that a view change quorum has been in. A replica that has lost its data
+// file relies on it.
 func (r *Replica) enterView(view View) {
 	g := &r.group
 	if view <= g.entering {

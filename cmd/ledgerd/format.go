@@ -35,6 +35,12 @@ choose one at random for production, 0 is for tests.`,
 			return err
 		},
 	}
+	addFormatFlags(cmd, &config)
+	return cmd
+}
+
+// addFormatFlags adds the flags that say whose data file is made.
+func addFormatFlags(cmd *cobra.Command, config *server.FormatConfig) {
 	flags := cmd.Flags()
 	flags.TextVar(&config.Cluster, "cluster", u128.Uint128{}, "number of the cluster, in 0 .. 2^128-1")
 	flags.Uint8Var(&config.Replica, "replica", 0, "index of this replica, from 0")
@@ -43,7 +49,6 @@ choose one at random for production, 0 is for tests.`,
 	for _, name := range []string{"cluster", "replica", "replica-count"} {
 		require(cmd, name)
 	}
-	return cmd
 }
 
 // require marks a flag that the command cannot do without.

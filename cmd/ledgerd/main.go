@@ -34,6 +34,6 @@ Exit codes: 0 done, 1 failed, 2 a mistake in the command line.`,
   ledgerd format --cluster=0 --replica=0 --replica-count=1 0_0.ledger
   ledgerd start --addresses=3000 0_0.ledger`,
 	}
-	root.AddCommand(newFormat(), newStart(), newDemo(), newVersion())
+	root.AddCommand(newFormat(), newStart(), newRecover(), newDemo(), newVersion())
 	return root
 }

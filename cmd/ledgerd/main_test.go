@@ -89,6 +89,8 @@ func TestMistakesOfUsage(t *testing.T) {
 		{"format --cluster=0 --replica=0 --replica-count=1", "accepts 1 arg(s), received 0"},
 		{"format --cluster=x --replica=0 --replica-count=1 x", `"x" is not a number`},
 		{"format --cluster=0 --replica=0 --replica-count=256 x", `parsing "256": value out of range`},
+		{"recover x", `required flag(s) "addresses", "cluster", "replica", "replica-count" not set`},
+		{"recover --cluster=0 --addresses=1,2 --replica=0 --replica-count=3 x", "--addresses: 2 given for 3 replicas"},
 		{"start x", `required flag(s) "addresses" not set`},
 		{"start --addresses=3000", "accepts 1 arg(s), received 0"},
 		{"start --addresses=1.2.3:3000 x", `--addresses: address "1.2.3:3000": "1.2.3" is neither an IP address nor a name`},

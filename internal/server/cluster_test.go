@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -170,6 +171,30 @@ func TestCluster(t *testing.T) {
 	c.start(first)
 	createAccounts(t, client, 21, 10)
 	c.awaitCaughtUp(first, second)
+}
+
+// TestLostDataFile removes the data file of the primary, and lets it recover
+// with a new one. Then it has to do another one's part.
+func TestLostDataFile(t *testing.T) {
+	c := startCluster(t, 3, vsr.LayoutDefault(true))
+	client := c.connect()
+	createAccounts(t, client, 1, 10)
+	lost := c.primary()
+	c.stop(lost)
+	if err := os.Remove(c.paths[lost]); err != nil {
+		t.Fatal(err)
+	}
+	if err := Recover(c.paths[lost], FormatConfig{Replica: uint8(lost), ReplicaCount: 3, Development: true}); err != nil {
+		t.Fatal(err)
+	}
+	createAccounts(t, client, 11, 10)
+	c.start(lost)
+	other := (lost + 1) % 3
+	c.awaitCaughtUp(lost, other)
+	c.stop(other)
+	createAccounts(t, client, 21, 10)
+	c.start(other)
+	c.awaitCaughtUp(other, lost)
 }
 
 // awaitCaughtUp waits until a replica has executed what another has.

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -27,7 +29,21 @@ type FormatConfig struct {
 
 // Format makes a new data file. It refuses a path that exists already, and
 // leaves nothing behind when it fails.
-func Format(path string, config FormatConfig) error {
+func Format(path string, config FormatConfig) error { return create(path, config, 0) }
+
+// Recover makes a new data file for a replica that has lost its own, as Format
+// does. The replica does not count before it has learnt from the others what it
+// had promised them: it asks them when it is started.
+func Recover(path string, config FormatConfig) error {
+	if config.ReplicaCount == 1 {
+		return fmt.Errorf("%w: nobody has a copy of what a cluster of one has lost", ErrReplicaCount)
+	}
+	var nonce [8]byte
+	rand.Read(nonce[:])
+	return create(path, config, max(1, binary.LittleEndian.Uint64(nonce[:])))
+}
+
+func create(path string, config FormatConfig, recovery uint64) error {
 	switch {
 	case config.ReplicaCount < 1 || config.ReplicaCount > vsr.ReplicasMax:
 		return fmt.Errorf("%w: %d; a cluster has 1 to %d", ErrReplicaCount, config.ReplicaCount, vsr.ReplicasMax)
@@ -41,6 +57,7 @@ func Format(path string, config FormatConfig) error {
 	}
 	content := vsr.Format(vsr.FormatConfig{
 		Cluster: config.Cluster, Replica: config.Replica, ReplicaCount: config.ReplicaCount, Layout: layout,
+		Recovery: recovery,
 	})
 	if err := writeStart(path, content); err != nil {
 		return errors.Join(fmt.Errorf("format %s: %w", path, err), os.Remove(path))
