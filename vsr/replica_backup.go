@@ -85,7 +85,7 @@ func (r *Replica) appendStashed() {
 			return
 		}
 		if header.Offset != r.journal.NextOffset(r.head.offsetEnd, size) || Ordinal(header.Ordinal) != r.head.ordinal+1 {
-			r.fail(fmt.Errorf("op %d, which replica %d made, does not follow op %d: the replicas have diverged",
+			r.fail(fmt.Errorf("op %d, which replica %d made, does not follow op %d: the replicas have diverged, or their data files were formatted differently",
 				header.Op, header.Replica, r.head.op))
 			return
 		}

@@ -21,9 +21,33 @@ func TestFormat(t *testing.T) {
 		t.Fatalf("%d bytes, %v; want 16 MiB at most", len(before), err)
 	}
 
+	other := filepath.Join(filepath.Dir(path), "0_5.ledger")
+	got = ledgerd(t, "format", "--cluster=0", "--replica=5", "--replica-count=6", "--development", other)
+	if got.code != 0 || got.stdout != "formatted "+other+": cluster 0, replica 5 of 6\n" {
+		t.Errorf("%+v", got)
+	}
+
 	again := ledgerd(t, args...)
 	after, err := os.ReadFile(path)
 	if again.code != 1 || !strings.Contains(again.stderr, path) || err != nil || !bytes.Equal(before, after) {
 		t.Errorf("formatted twice: %+v, %v", again, err)
+	}
+}
+
+// TestFormatRefusesReplicas refuses what no cluster has, and makes no file.
+func TestFormatRefusesReplicas(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	for flags, complaint := range map[string]string{
+		"--replica=0 --replica-count=0": "a cluster has 1 to 6",
+		"--replica=0 --replica-count=7": "a cluster has 1 to 6",
+		"--replica=3 --replica-count=3": "indexes are from 0 to 2",
+	} {
+		args := append([]string{"format", "--cluster=0", path}, strings.Fields(flags)...)
+		if got := ledgerd(t, args...); got.code != 1 || !strings.Contains(got.stderr, complaint) {
+			t.Errorf("%s: %+v, want %q", flags, got, complaint)
+		}
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("left a file behind: %v", err)
 	}
 }

@@ -84,6 +84,16 @@ func TestStartLimitsRequests(t *testing.T) {
 	}
 }
 
+// TestStartAddresses gives too few addresses to a replica of a cluster.
+func TestStartAddresses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "0_1.ledger")
+	ledgerd(t, "format", "--cluster=0", "--replica=1", "--replica-count=3", "--development", path)
+	got := ledgerd(t, "start", "--addresses=3000,3001", "--development", path)
+	if got.code != 1 || !strings.Contains(got.stderr, "2 given, the cluster has 3 replicas") {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestStartFailures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "0_0.ledger")
 	if got := ledgerd(t, "start", "--addresses=0", path); got.code != 1 || !strings.Contains(got.stderr, path) {
