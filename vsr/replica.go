@@ -99,8 +99,9 @@ type Replica struct {
 	pipeline pipeline
 	// timestamp is the greatest that was handed out.
 	timestamp uint64
-	// pulsePending says that a pulse is in the pipeline.
-	pulsePending bool
+	// pulse is the newest prepare with a pulse that this replica, as the primary, has
+	// made or taken over.
+	pulse Op
 
 	// commitMin is the newest prepare that was executed, commitChecksum its
 	// checksum and commitOrdinal the ordinal of its last request.

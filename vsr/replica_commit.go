@@ -141,7 +141,6 @@ func (r *Replica) executeRequest(prepare *wire.Prepare, entry *wire.Entry, body 
 	switch {
 	case entry.Operation == wire.OperationPulse:
 		r.machine.Commit(byte(entry.Operation), entry.Timestamp, nil, result)
-		r.pulsePending = false
 		return
 	case entry.Operation == wire.OperationRegister:
 		session = r.sessions.register(entry.Client, r.commitOrdinal)

@@ -117,7 +117,7 @@ func (r *Replica) now() (now uint64, ok bool) {
 // pulseDue returns the timestamps that a pulse needs, 0 if none is due or one
 // is in the pipeline already.
 func (r *Replica) pulseDue(now uint64) int {
-	if r.pulsePending {
+	if r.pulse > r.commitMin {
 		return 0
 	}
 	slots, due := r.machine.Pulse(now)
@@ -150,7 +150,7 @@ func (r *Replica) prepare(now uint64, pulseSlots, count, bodySize int) bool {
 	}
 	if pulseSlots > 0 {
 		put(wire.Entry{Operation: wire.OperationPulse}, pulseSlots)
-		r.pulsePending = true
+		r.pulse = r.head.op + 1
 	}
 	for i := range count {
 		request := &r.requests.waiting[i]

@@ -25,7 +25,7 @@ func (r *Replica) enterView(view View) {
 	}
 	r.status = statusViewChange
 	r.requests.clear()
-	r.pulsePending = false
+	r.pulse = 0
 	r.pipeline.clear()
 	r.dropExpected()
 	g.votes, g.amnesiacs = [wire.ReplicasMax]vote{}, 0
@@ -297,7 +297,7 @@ func (r *Replica) inherit() {
 		entry.acks = 1 << r.root.Replica
 		for request := range entry.header.Requests(entry.message.Bytes[wire.HeaderSize:]) {
 			if request.Operation == wire.OperationPulse {
-				r.pulsePending = true
+				r.pulse = op
 				continue
 			}
 			r.requests.pending[request.Client] = request.RequestChecksum
