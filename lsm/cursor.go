@@ -33,13 +33,20 @@ type cursor struct {
 	resume     func() // when the last read is complete
 }
 
-// chainRuns is how many runs of a chain are read first. Then come twice as many.
-const chainRuns = 8
+// chainRunsMin and chainRunsMax bound how many runs of a chain are read first: as
+// many as entries are wanted, for many runs have one of them or none. Then come
+// twice as many.
+const (
+	chainRunsMin = 8
+	chainRunsMax = 32
+)
 
-// newCursor returns a cursor at the first entry of a range, in its direction.
-func (t *Tree) newCursor(r Range) *cursor {
+// newCursor returns a cursor at the first entry of a range, in its direction, of
+// which so many entries are wanted at most.
+func (t *Tree) newCursor(r Range, wanted int) *cursor {
 	t.reads++
-	c := &cursor{tree: t, descending: r.Descending, target: r.Min, end: r.Max, ahead: chainRuns}
+	c := &cursor{tree: t, descending: r.Descending, target: r.Min, end: r.Max}
+	c.ahead = min(max(wanted, chainRunsMin), chainRunsMax)
 	if r.Descending {
 		c.target, c.end = r.Max, r.Min
 	}

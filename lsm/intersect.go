@@ -38,7 +38,7 @@ func Intersect(conditions []Condition, p Positions, limit int, dst []uint64, don
 	}
 	for i := range conditions {
 		c := &conditions[i]
-		x.cursors = append(x.cursors, c.Tree.newCursor(Range{c.key(p.Min), c.key(p.Max), p.Descending}))
+		x.cursors = append(x.cursors, c.Tree.newCursor(Range{c.key(p.Min), c.key(p.Max), p.Descending}, limit))
 	}
 	if p.Min > p.Max {
 		x.limit = 0

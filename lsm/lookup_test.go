@@ -1,6 +1,7 @@
 package lsm
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -46,5 +47,41 @@ func TestLookupInOneRound(t *testing.T) {
 		if want := l.twin.lookup(key); values[i] != want {
 			t.Errorf("key %v has %d, want %d", key, values[i], want)
 		}
+	}
+}
+
+// TestChainInOneRound demands that the newest entries of a prefix, spread over
+// many runs, are read in one round: a page of each run at most.
+func TestChainInOneRound(t *testing.T) {
+	config := testConfig(2)
+	config.MemtableEntries, config.BeatEntries, config.Tiered = 64, 16, true
+	w := newWorld(t, 3, config)
+	for i := range uint64(4000) {
+		w.put(Key{i * 7919 % 40, i}, 0)
+		if i%16 == 15 {
+			if err := w.beat(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.reopen(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.warm(); err != nil {
+		t.Fatal(err)
+	}
+	for w.step() {
+	}
+	found := 0
+	w.tree.Scan(Range{Key{7}, Key{7, math.MaxUint64}, true}, 50, nil, func(entries []Entry, err error) { found = len(entries) })
+	reads := w.disk.InFlight()
+	for range reads {
+		w.disk.Step()
+	}
+	if runs := len(w.tree.version.order); found != 50 || runs <= chainRunsMin || reads <= chainRunsMin || reads > runs {
+		t.Errorf("%d of 50 entries after %d reads at a time of %d runs", found, reads, runs)
 	}
 }

@@ -12,7 +12,7 @@ type Range struct {
 // tables is ever waited for. Changes of the tree while the scan goes on make no
 // difference.
 func (t *Tree) Scan(r Range, limit int, dst []Entry, done func(entries []Entry, err error)) {
-	s := &scan{cursor: t.newCursor(r), limit: limit, entries: dst, done: done}
+	s := &scan{cursor: t.newCursor(r, limit), limit: limit, entries: dst, done: done}
 	s.run()
 }
 
