@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ledgerd/ledgerd/internal/block"
+	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/lsm/table"
 )
 
@@ -56,7 +57,8 @@ type Config struct {
 	// takes at most half of it. A memtable that is not full is flushed by half.
 	MarkSpan uint64
 
-	// PageSize is what a point read fetches, in bytes.
+	// PageSize is what a point read fetches, in bytes: a whole sector if it is
+	// the size of one.
 	PageSize int
 }
 
@@ -64,18 +66,22 @@ type Config struct {
 const MarkSpanMax = 1 << 39
 
 // PageSizeDefault is the page size of an ordinary data file, in bytes.
-const PageSizeDefault = 8 << 10
+const PageSizeDefault = blockio.SectorSize
 
 // MemtableEntriesDefault is the size of a memtable of an ordinary data file.
 const MemtableEntriesDefault = 1 << 17
 
+// tableEntriesMax is how many entries a table has at most, half of that with a
+// filter, which must fit a block.
+const tableEntriesMax = 1 << 18
+
 // tables returns the shape of the tree's tables in blocks of a payload size.
-// Tables are twice as large as memtables, because half a block of each is
-// wasted on average; with a filter, which must fit a block, half of that.
+// Tables are twice as large as small memtables, because half a block of each is
+// wasted on average.
 func (c Config) tables(payloadSize int) table.Config {
-	entries := 2 * c.MemtableEntries
+	entries := min(2*c.MemtableEntries, tableEntriesMax)
 	if c.Filter {
-		entries = c.MemtableEntries
+		entries /= 2
 	}
 	return table.Config{
 		Words: c.Words, PageSize: c.PageSize, BlockSize: payloadSize, EntriesMax: entries, Filter: c.Filter,

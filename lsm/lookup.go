@@ -154,13 +154,13 @@ func (l *lookup) collect(r run) bool {
 	if !l.loadIndexes(r) {
 		return false
 	}
-	left := l.unresolved[:0]
+	left, fence := l.unresolved[:0], l.version.fences[l.stage]
 	for first := 0; first < len(l.unresolved); first += hashBatch {
 		batch := l.unresolved[first:min(first+hashBatch, len(l.unresolved))]
 		var parts [hashBatch]int
 		var filters [hashBatch]table.Filter
 		for i, k := range batch {
-			if parts[i] = l.locate(r, k); parts[i] >= 0 {
+			if parts[i] = l.locate(r, fence, k); parts[i] >= 0 {
 				filters[i] = r[parts[i]].index.Filter
 			}
 		}
@@ -211,11 +211,9 @@ func (l *lookup) want(w wanted) {
 }
 
 // locate returns which part of a run has a key in its range, or -1.
-func (l *lookup) locate(r run, k int32) (n int) {
+func (l *lookup) locate(r run, fence []uint64, k int32) int {
 	key := l.keys[k]
-	if len(r) > 1 {
-		n = r.search(key)
-	}
+	n := r.searchFenced(fence, key)
 	if n == len(r) || key.Less(r[n].from) || r[n].last.Less(key) {
 		return -1
 	}
@@ -232,16 +230,16 @@ func (l *lookup) loadIndexes(r run) bool {
 	if complete {
 		return true
 	}
-	for _, r := range l.version.order[l.stage:] {
-		l.loadIndexesOf(r)
+	for stage := l.stage; stage < len(l.version.order); stage++ {
+		l.loadIndexesOf(l.version.order[stage], l.version.fences[stage])
 	}
 	return l.inFlight == 0
 }
 
 // loadIndexesOf begins to read the indexes of a run that are needed.
-func (l *lookup) loadIndexesOf(r run) {
+func (l *lookup) loadIndexesOf(r run, fence []uint64) {
 	for _, k := range l.unresolved {
-		n := l.locate(r, k)
+		n := l.locate(r, fence, k)
 		if n < 0 || r[n].index != nil || r[n].wantedBy == l {
 			continue
 		}

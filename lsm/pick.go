@@ -225,7 +225,13 @@ func (t *Tree) plan(level int, runs []run, from Key) *job {
 
 // jobEntries is how many entries a merge has, about: a page more of each input
 // at most. What it makes is two tables with filters, or one without.
-func (t *Tree) jobEntries() int { return 2*t.config.MemtableEntries - t.config.MemtableEntries/4 }
+func (t *Tree) jobEntries() int {
+	n := t.tables.EntriesMax
+	if t.config.Filter {
+		n *= 2
+	}
+	return n - n/8
+}
 
 func keyMin(a, b table.Key) table.Key {
 	if b.Less(a) {

@@ -1,6 +1,7 @@
 package lsm
 
 import (
+	"math/bits"
 	"slices"
 	"sort"
 
@@ -57,6 +58,31 @@ func (r run) search(key Key) int {
 	return sort.Search(len(r), func(i int) bool { return !r[i].last.Less(key) })
 }
 
+// fence returns the first words of the last keys of the parts.
+func (r run) fence() []uint64 {
+	words := make([]uint64, len(r))
+	for i := range r {
+		words[i] = r[i].last[0]
+	}
+	return words
+}
+
+// searchFenced is search with the fence of r: with random keys no processor can
+// guess where a search goes on, so this one has no branches to guess.
+func (r run) searchFenced(fence []uint64, key Key) int {
+	n := 0
+	for size := len(fence); size > 1; {
+		half := size / 2
+		_, behind := bits.Sub64(fence[n+half-1], key[0], 0)
+		n += half * int(behind)
+		size -= half
+	}
+	for n < len(r) && r[n].last.Less(key) {
+		n++
+	}
+	return n
+}
+
 // searchFrom returns the number of the first part that begins behind key.
 func (r run) searchFrom(key Key) int {
 	return sort.Search(len(r), func(i int) bool { return key.Less(r[i].from) })
@@ -83,15 +109,19 @@ type version struct {
 	// the levels from 1 on have one run at most.
 	levels [levelsMax][]run
 	order  []run // those of levels that are not empty, the newest first
+	// fences has of each run of order the first words of the last keys of its
+	// parts, close together for searches.
+	fences [][]uint64
 }
 
 // adoptVersion makes v the version of the tree, its runs put in order.
 func (t *Tree) adoptVersion(v version) {
-	v.order = nil
+	v.order, v.fences = nil, nil
 	for _, runs := range v.levels {
 		for _, r := range runs {
 			if len(r) > 0 {
 				v.order = append(v.order, r)
+				v.fences = append(v.fences, r.fence())
 			}
 		}
 	}

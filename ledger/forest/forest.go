@@ -59,13 +59,14 @@ const accountsRecentSize = 2 * batchMax * accountRowSize
 type scale struct {
 	beatRows        int // rows that are indexed in a beat at most
 	memtableEntries int // of each tree, at least 8 for each of beatRows
+	idEntries       int // of a memtable of transfer ids
 	pageSize        int // of the trees' tables, in bytes
 	replayBlocks    int // of a log that a restart reads for a tree at most; see also array
 }
 
 var (
-	fullScale = scale{batchMax, lsm.MemtableEntriesDefault, lsm.PageSizeDefault, 512}
-	tinyScale = scale{64, 512, 256, 64}
+	fullScale = scale{batchMax, lsm.MemtableEntriesDefault, 2 * lsm.MemtableEntriesDefault, lsm.PageSizeDefault, 512}
+	tinyScale = scale{64, 512, 512, 256, 64}
 )
 
 // fullScalePayload is from which payload of a block on all is of full scale, in

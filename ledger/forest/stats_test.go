@@ -137,7 +137,7 @@ func TestScale(t *testing.T) {
 			t.Errorf("blocks of %d bytes: %+v", blockSize, got)
 		}
 	}
-	if full, tiny := (scale{8190, 1 << 17, 8 << 10, 512}), (scale{64, 512, 256, 64}); fullScale != full || tinyScale != tiny {
+	if full, tiny := (scale{8190, 1 << 17, 1 << 18, 4 << 10, 512}), (scale{64, 512, 512, 256, 64}); fullScale != full || tinyScale != tiny {
 		t.Errorf("scales %+v and %+v", fullScale, tinyScale)
 	}
 }

@@ -98,6 +98,11 @@ func newTrees(grid Grid, workers lsm.Workers, s scale) *trees {
 		c.Kind = kindTrees + uint8(n)
 		c.PageSize = s.pageSize
 		c.MemtableEntries = s.memtableEntries
+		if n == transferIDs {
+			// Random ids are merged more often than all else together: a level less
+			// is worth the memory.
+			c.MemtableEntries = s.idEntries
+		}
 		c.BeatEntries = s.beatRows
 		c.MarkSpan = uint64(s.replayBlocks) * uint64(rowlog.BlockSpan)
 		if n == accountIndex {
