@@ -207,6 +207,9 @@ func (d *documented) table(root []byte, positions map[uint64]uint64) (count int)
 	filter := x[pageRefs+pages*(8*words+16):]
 	for i := range pages {
 		ref := x[pageRefs+i*(8*words+16)+8*words:]
+		if at := 64 + u32(ref, 12); at/256 != (at+int(binary.LittleEndian.Uint16(ref[10:]))-1)/256 {
+			d.t.Errorf("page %d lies across the end of one", i)
+		}
 		b := root
 		if n := int(binary.LittleEndian.Uint16(ref[8:])); n < before {
 			b = d.payload(x[refs+24*n:], 32)

@@ -12,7 +12,7 @@ import (
 type Config struct {
 	Words      int  // of a key that are used, 1..3
 	PageSize   int  // in bytes at most, PageSizeMin..PageSizeMax
-	BlockSize  int  // of a block's payload in bytes, room for several pages
+	BlockSize  int  // of a block's payload in bytes, room for several pages; what it lacks to whole pages is the block's header
 	EntriesMax int  // of a table
 	Filter     bool // whether tables have filters
 }
@@ -24,13 +24,22 @@ func (c Config) Validate() error {
 		return fmt.Errorf("table: keys of %d words", c.Words)
 	case c.PageSize < PageSizeMin || c.PageSize > PageSizeMax:
 		return fmt.Errorf("table: page size %d", c.PageSize)
-	case c.BlockSize < 2*c.PageSize || indexSize(c.Words, 2, 1, c.pageFilterLines(1)) > c.BlockSize:
+	case c.room(0) < pageRoomMin:
+		return fmt.Errorf("table: pages of %d bytes behind a header of %d", c.PageSize, c.header())
+	case c.BlockSize < 2*c.PageSize-c.header() || indexSize(c.Words, 2, 1, c.pageFilterLines(1)) > c.BlockSize:
 		return fmt.Errorf("table: pages of %d bytes in blocks of %d", c.PageSize, c.BlockSize)
 	case c.EntriesMax < 1:
 		return fmt.Errorf("table: tables of %d entries", c.EntriesMax)
 	}
 	return nil
 }
+
+// header returns the size of what comes before the payload of a block.
+func (c Config) header() int { return c.PageSize - 1 - (c.BlockSize+c.PageSize-1)%c.PageSize }
+
+// room returns how much a page may take that begins at an offset of a payload: up
+// to where the next multiple of PageSize is in the block.
+func (c Config) room(offset int) int { return c.PageSize - (c.header()+offset)%c.PageSize }
 
 // pageFilterLines returns the most lines that the filter needs for so many
 // pages of the smallest entries.
@@ -82,7 +91,7 @@ func (b *Builder) Add(e *Entry) {
 		panic(fmt.Sprintf("table: key %v added behind %v", e.Key, b.last))
 	}
 	if b.page.count == 0 {
-		b.first = e.Key
+		b.beginPage(e)
 	}
 	b.page.add(e)
 	b.last = e.Key
@@ -127,11 +136,22 @@ func (b *Builder) rootFull() bool {
 	return indexSize(x.Words, len(x.Pages)+1, blocks, lines) > b.config.BlockSize
 }
 
-func (b *Builder) finishPage() {
-	page := b.page.finish()
-	if len(b.block)+len(page) > b.config.BlockSize {
+// beginPage begins a page where the next one in the block may be, or a block.
+func (b *Builder) beginPage(e *Entry) {
+	b.first = e.Key
+	if n := len(b.block); n > 0 {
+		end := n + b.config.room(n-1) - 1
+		b.block = b.block[:end]
+		clear(b.block[n:])
+	}
+	if len(b.block) == b.config.BlockSize {
 		b.finishBlock()
 	}
+	b.page.room = b.config.room(len(b.block))
+}
+
+func (b *Builder) finishPage() {
+	page := b.page.finish()
 	x := b.image.Index
 	x.Pages = append(x.Pages, PageRef{
 		First: b.first, Sum: xxhash.Sum64(page),

@@ -13,10 +13,10 @@ import (
 //	g     = hash * 9e3779b97f4a7c15
 //	bit i = bits 9i+10 .. 9i+18 of g, for i = 0 .. 5
 //
-// It is encoded as its lines, each 8 words, little-endian. 11 bits a key make
-// 0.7 % of absent keys look present.
+// It is encoded as its lines, each 8 words, little-endian. 14 bits a key make
+// 0.25 % of absent keys look present.
 const (
-	filterBitsPerKey = 11
+	filterBitsPerKey = 14
 	filterProbes     = 6
 	filterLineSize   = 64
 	filterLineWords  = filterLineSize / 8

@@ -21,7 +21,7 @@ import (
 // The index, with keys of w words:
 //
 //	offset  size  field
-//	     0     2  version: 2
+//	     0     2  version: 3
 //	     2     1  w, 1..3
 //	     3     1  reserved, 0
 //	     4     4  entries, not 0
@@ -42,7 +42,7 @@ import (
 //	                4  offset in the block's payload
 //	           64 for each line of the filter: see Filter
 const (
-	indexVersion    = 2
+	indexVersion    = 3
 	indexHeaderSize = 40
 	rootFooterSize  = 4
 	// blocksMax bounds the blocks of a table, whose numbers have two bytes.

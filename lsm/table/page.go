@@ -40,6 +40,9 @@ const (
 	entrySizeMax    = 2 + 8*WordsMax + 8
 	entrySizeMin    = 2
 
+	// pageRoomMin has room for a page of one entry.
+	pageRoomMin = pageHeaderSize + entrySizeMax + 2 + pagePadding
+
 	valueCodeWide      = 6
 	valueCodeTombstone = 7
 
@@ -60,7 +63,7 @@ var masks = [9]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1
 // pageWriter packs entries into one page after the other.
 type pageWriter struct {
 	words    int
-	size     int // of a page at most
+	room     int // of the page at hand
 	buf      []byte
 	at       int // end of the entries in buf
 	count    int
@@ -70,12 +73,12 @@ type pageWriter struct {
 
 func newPageWriter(words, size int) pageWriter {
 	// Words are stored whole and then partly overwritten.
-	return pageWriter{words: words, size: size, buf: make([]byte, size+8), at: pageHeaderSize}
+	return pageWriter{words: words, buf: make([]byte, size+8), at: pageHeaderSize}
 }
 
 // full reports whether the page may have no room for one entry more.
 func (w *pageWriter) full() bool {
-	return w.at+entrySizeMax+2*len(w.restarts)+2+pagePadding > w.size
+	return w.at+entrySizeMax+2*len(w.restarts)+2+pagePadding > w.room
 }
 
 // add appends an entry to a page that is not full.

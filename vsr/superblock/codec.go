@@ -22,7 +22,7 @@ const (
 	// FormatVersion is the format of the data file that this release writes
 	// and reads, the zones of the journal and of the grid included, and what
 	// the ledger keeps in blocks. Version 1 had all rows in snapshots.
-	FormatVersion = 3
+	FormatVersion = 4
 
 	copySize = blockio.SectorSize
 )
