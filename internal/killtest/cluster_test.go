@@ -3,6 +3,7 @@ package killtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
@@ -32,6 +33,11 @@ type member struct {
 	path      string
 	arguments []string // of start
 	server    *process // nil while it is down
+}
+
+// large is a cluster of files as in production, with small caches.
+func large(replicas int) clusterConfig {
+	return clusterConfig{replicas, nil, []string{"--cache-grid=16MiB", "--cache-accounts=16MiB"}}
 }
 
 // A clusterConfig is how the data files of a cluster are made and served.
@@ -189,17 +195,9 @@ func (c *cluster) compareFiles() {
 	c.Helper()
 	ids := make(map[string]string) // of checkpoints, by op
 	for _, m := range c.members {
-		output, err := exec.Command(tool, "inspect", "integrity", "--json", m.path).CombinedOutput()
+		file, err := inspect(m.path)
 		if err != nil {
-			c.Fatalf("replica %d: inspect integrity: %v\n%s", m.index, err, output)
-		}
-		var file struct {
-			Superblock struct {
-				Root struct{ Checkpoint struct{ ID, Op string } }
-			}
-		}
-		if err := json.Unmarshal(output, &file); err != nil {
-			c.Fatalf("%v\n%s", err, output)
+			c.Fatalf("replica %d: %v", m.index, err)
 		}
 		checkpoint := file.Superblock.Root.Checkpoint
 		if other, ok := ids[checkpoint.Op]; ok && other != checkpoint.ID {
@@ -207,7 +205,31 @@ func (c *cluster) compareFiles() {
 		}
 		ids[checkpoint.Op] = checkpoint.ID
 	}
-	c.Logf("checkpoints by op: %v", ids)
+	c.Logf("%d replicas, checkpoints by op: %v", len(c.members), ids)
+}
+
+// inspected is what is of interest here of the inspection of a file.
+type inspected struct {
+	Superblock struct {
+		Root struct{ Checkpoint struct{ ID, Op string } }
+	}
+	Damage []struct{ Text string }
+}
+
+// inspect has ledgerctl verify a data file. The error is that of a damaged file,
+// too.
+func inspect(path string) (file inspected, err error) {
+	var complaint strings.Builder
+	command := exec.Command(tool, "inspect", "integrity", "--json", path)
+	command.Stderr = &complaint
+	output, err := command.Output()
+	if err != nil {
+		err = fmt.Errorf("inspect integrity: %w: %s", err, &complaint)
+	}
+	if len(output) > 0 {
+		err = errors.Join(err, json.Unmarshal(output, &file))
+	}
+	return file, err
 }
 
 // connect returns a client of the cluster.

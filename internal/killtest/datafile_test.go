@@ -22,13 +22,18 @@ const (
 
 	offsetVersion       = 8
 	offsetSequence      = 32
+	offsetFlags         = 74
 	offsetView          = 76
 	offsetJournalSpares = 84
 	offsetJournalSlots  = 96
 	offsetRingSize      = 104
+	offsetRecovery      = 120
+	offsetCheckpointOp  = 128 + 32
 	offsetJournalOffset = 128 + 56
 	headerSize          = 256
-	spareSize           = 16 << 10
+
+	flagSyncing = 1 << 1 // in offsetFlags
+	spareSize   = 16 << 10
 )
 
 func openDataFile(t *testing.T, path string) dataFile {
@@ -76,6 +81,15 @@ func sequence(root []byte) uint64 { return binary.LittleEndian.Uint64(root[offse
 // itself, and one for each view.
 func checkpoints(root []byte) int {
 	return int(sequence(root)) - 1 - int(binary.LittleEndian.Uint32(root[offsetView:]))
+}
+
+// checkpointOp returns the op of the checkpoint; 0 if not all that it takes is
+// there yet.
+func checkpointOp(root []byte) uint64 {
+	if root[offsetFlags]&flagSyncing != 0 || binary.LittleEndian.Uint64(root[offsetRecovery:]) != 0 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(root[offsetCheckpointOp:])
 }
 
 // wraps returns how often the checkpointed journal has gone round its ring.

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-var failovers = flag.Int("kill.failovers", 3, "how often TestPrimaryKilled kills a primary")
+var failovers = flag.Int("kill.failovers", 2, "how often TestPrimaryKilled kills a primary")
 
 // How soon clients must be served again, after the death of a primary.
 const (
