@@ -51,6 +51,7 @@ const mayImport = `
 	sim                  client/session internal/node ledger sim/* vsr vsr/* wire leaf
 	sim/model            ledger
 	sim/model/gen        ledger leaf
+	sim/mutations        -
 	sim/storagefuzz      -
 
 	internal/node        ledger/* vsr vsr/* wire leaf
