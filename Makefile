@@ -1,6 +1,6 @@
 # The verbs of daily work. CI runs .ci/run, which does all of it and more.
 
-.PHONY: check test race sim bench
+.PHONY: check test race sim mutations bench
 
 # What a commit must pass before it is pushed, in a minute or two.
 check:
@@ -15,6 +15,10 @@ race:
 
 sim:
 	.ci/run sim
+
+# Breaks the code in one way after another: something must notice each. An hour.
+mutations:
+	go run ./sim/mutations
 
 # All micro-benchmarks. For the whole server: go run ./cmd/ledgerctl benchmark
 bench:
