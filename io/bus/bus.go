@@ -17,8 +17,11 @@ import (
 
 const (
 	// connectionsMaxDefault is more than the default number of sessions, so
-	// that every session can be connected, and every replica too.
+	// that every session can be connected.
 	connectionsMaxDefault = 1088
+	// strangersMax is how many connections there may be in a cluster beyond
+	// ConnectionsMax, so that clients, however many, cannot keep replicas out.
+	strangersMax = 64
 	// receiveBytesMaxDefault is room for 64 of the largest messages.
 	receiveBytesMaxDefault = 64 * wire.MessageSizeMax
 	// replicaBytesMax is the same for the messages of all other replicas.
@@ -36,8 +39,9 @@ type Config struct {
 	// Address is "host:port" to listen at; an empty host means all
 	// interfaces, port 0 any free one.
 	Address string
-	// ConnectionsMax bounds the connections; a further one is closed as soon
-	// as it is accepted. 0 means 1088.
+	// ConnectionsMax bounds the connections, those of other replicas aside: a
+	// further one is closed as soon as it is accepted or, in a cluster, as soon
+	// as it turns out to be a client's. 0 means 1088.
 	ConnectionsMax int
 	// ReceiveBytesMax bounds the memory of messages that are being received
 	// or delivered, beyond the small buffer of each connection. It is at least
@@ -229,7 +233,7 @@ func (b *Bus) add(socket net.Conn) {
 	}
 	c := newConnection(b, socket)
 	b.mu.Lock()
-	full := len(b.connections) >= b.config.ConnectionsMax
+	full := b.clientsAtMost() >= b.connectionsMax()
 	if full || b.closed {
 		b.mu.Unlock()
 		socket.Close()
@@ -242,6 +246,34 @@ func (b *Bus) add(socket net.Conn) {
 	b.mu.Unlock()
 	b.running.Go(c.read)
 	b.running.Go(c.write)
+}
+
+// connectionsMax returns how many connections there may be that are not known to
+// be replicas'.
+func (b *Bus) connectionsMax() int {
+	if len(b.config.Replicas) <= 1 {
+		return b.config.ConnectionsMax
+	}
+	return b.config.ConnectionsMax + strangersMax
+}
+
+// clientsAtMost returns how many connections are not known to be replicas'. The
+// caller holds b.mu.
+func (b *Bus) clientsAtMost() int {
+	count := len(b.connections)
+	for _, c := range b.replicas {
+		if c != nil {
+			count--
+		}
+	}
+	return count
+}
+
+// crowded reports whether there are too many clients for another one.
+func (b *Bus) crowded() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.clientsAtMost() > b.config.ConnectionsMax
 }
 
 // remove forgets a connection and ends its writer.

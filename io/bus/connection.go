@@ -16,8 +16,11 @@ import (
 // (PROTOCOL.md section 4.2).
 const sendQueueMax = 4
 
-// errPeerSwap: a connection carries the messages of one client only.
-var errPeerSwap = errors.New("message of another client")
+var (
+	// errPeerSwap: a connection carries the messages of one client only.
+	errPeerSwap = errors.New("message of another client")
+	errCrowded  = errors.New("too many connections of clients")
+)
 
 // A connection is one that was accepted: a client's, or one on which a replica
 // sends. It has a reader and a writer goroutine.
@@ -129,6 +132,9 @@ func (c *connection) accept(msg *buffer.Buffer, command wire.Command) error {
 // identify updates what is known about the peer (PROTOCOL.md section 4.2), and
 // says whether the message is one that a server acts on.
 func (c *connection) identify(msg []byte, command wire.Command) (forUs bool, err error) {
+	if c.peer.kind == peerUnknown && !command.IsPeer() && c.bus.crowded() {
+		return false, errCrowded
+	}
 	switch command {
 	case wire.CommandRequest:
 		var request wire.Request

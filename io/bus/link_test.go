@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/wire"
 )
 
@@ -194,4 +195,26 @@ func TestLinkDrops(t *testing.T) {
 	for range 2 * linkMessagesMax {
 		b.sendToReplica(0, peerMessage(wire.CommandPrepareOK, 1, 1))
 	}
+}
+
+// TestClientsLeaveRoomForReplicas lets a replica connect when there are as many
+// clients as may be, and no further client.
+func TestClientsLeaveRoomForReplicas(t *testing.T) {
+	b := startBus(t, defaultPatience, func(c *Config) {
+		c.Replicas, c.Replica, c.ConnectionsMax = []string{"127.0.0.1:1", "", "127.0.0.1:1"}, 1, 2
+	})
+	first, second := b.dial(), b.dial()
+	first.expectOpen(b, clientC)
+	second.expectOpen(b, clientD)
+	third := b.dial()
+	third.send(ping(u128.From64(7)))
+	third.expectClosed()
+	b.await("the client is gone", func() bool { return len(b.connections) == 2 })
+	replica := b.dial()
+	replica.send(peerMessage(wire.CommandPing, 2, 1))
+	b.expect(peerMessage(wire.CommandPing, 2, 1))
+	b.expectNothing()
+	first.Close()
+	b.await("there is room", func() bool { return len(b.connections) == 2 })
+	b.dial().expectOpen(b, clientC)
 }
