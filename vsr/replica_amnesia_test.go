@@ -111,3 +111,31 @@ func TestLostDataFileKeepsPromises(t *testing.T) {
 	}
 	c.settle()
 }
+
+// One who has forgotten what it acknowledged does not help to bury it: of three
+// replicas two have acknowledged a value, of which one loses its data file. With
+// the third, which has never heard of the value, it makes no view.
+func TestLostDataFileIsNoVote(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	p.do(opSet, "key=1")
+	c.settle()
+	primary := uint8(c.nodes[0].View() % 3)
+	lost, other := (primary+1)%3, (primary+2)%3
+	c.kill(other)
+	p.do(opSet, "key=2")
+	c.kill(primary)
+	c.loseDisk(lost, 100)
+	c.start(other)
+	for range 2000 {
+		c.pass()
+		if got := c.nodes[other]; got.Status() == "normal" && got.Primary() != primary {
+			t.Fatalf("a view has begun: %v, %v", got, c.nodes[lost])
+		}
+	}
+	c.start(primary)
+	c.settle()
+	if got := p.do(opGet, "key"); got != "2" {
+		t.Errorf("the value is %q", got)
+	}
+}

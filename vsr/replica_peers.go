@@ -132,7 +132,7 @@ func (r *Replica) onPeer(message *buffer.Buffer) {
 	}
 	ofPrimary := h.Replica == r.primaryOf(r.view)
 	switch {
-	case h.Command == wire.CommandExitView:
+	case h.Command == wire.CommandExitView && View(h.Target) > r.view:
 		r.countExit(h.Replica, View(h.Target))
 	case h.Command == wire.CommandHeaders:
 		r.onHeaders(&h, headers)

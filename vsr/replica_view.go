@@ -91,6 +91,9 @@ func (r *Replica) sendJoin() {
 		Op: uint64(r.head.op), ChecksumOf: r.head.checksum, Commit: uint64(commit), Present: present, LogView: r.root.LogView,
 	}
 	if r.isPrimary() {
+		// A view that was entered without an exit_view of the others (one forfeits,
+		// or has recovered) is news to them.
+		r.tellAll(wire.CommandExitView, wire.Peer{Target: uint32(r.view)}, nil)
 		r.count(r.root.Replica, &own, headers)
 		return
 	}
