@@ -229,4 +229,24 @@ var mutations = []mutation{
 		"if !r.Recovering() || h.Nonce != r.root.Recovery {",
 		"if !r.Recovering() {",
 	}}},
+	{name: "replica without memory has a vote about the log", test: "vsr TestLostDataFileIsNoVote", edits: []edit{{
+		"vsr/replica_view.go",
+		"	case r.changesView() && h.Nonce != 0:",
+		"	case false:",
+	}}},
+	{name: "replica without memory takes any log for the primary's", test: "vsr TestLostDataFile", edits: []edit{{
+		"vsr/replica_amnesia.go",
+		"		View(h.View) != r.view || h.Replica != r.primaryOf(r.view) {",
+		"		View(h.View) != r.view {",
+	}}},
+	{name: "replica without memory goes back to a view that it had left", test: "vsr TestLostDataFileKeepsPromises", edits: []edit{{
+		"vsr/replica_amnesia.go",
+		"r.enterView(r.view + View(r.root.ReplicaCount) - 1)",
+		"r.enterView(r.view + 1)",
+	}}},
+	{name: "replica without memory counts before it has the log", edits: []edit{{
+		"vsr/replica_amnesia.go",
+		"	r.follow(Op(h.Op), h.ChecksumOf, Op(h.Commit), headers)",
+		"	g.goal.set, g.goal.op, g.goal.checksum = true, r.head.op, r.head.checksum",
+	}}},
 }
