@@ -210,34 +210,95 @@ func (c *testCluster) awaitCaughtUp(replica, other int) {
 	})
 }
 
+// smallJournal is a layout with which checkpoints come after a few requests.
+func smallJournal() vsr.Layout {
+	layout := vsr.LayoutDefault(true)
+	layout.JournalSlots, layout.JournalSpares, layout.JournalRingSize = 64, 16, 512<<10
+	return layout
+}
+
+// What fill creates.
+const (
+	fillFirst   = 100
+	fillBatches = 60
+	fillBatch   = 200
+)
+
+// fill creates so many accounts that the journal has been filled several times.
+func fill(t *testing.T, client *client.Client) {
+	t.Helper()
+	for i := range fillBatches {
+		createAccounts(t, client, fillFirst+i*fillBatch, fillBatch)
+	}
+}
+
+// demand lets a replica do the other backup's part, and looks for what fill has
+// created. It stops both in the end.
+func (c *testCluster) demand(replica, other int, client *client.Client) {
+	c.t.Helper()
+	c.stop(other)
+	createAccounts(c.t, client, 11, 10) // takes a quorum
+	ctx, cancel := context.WithTimeout(c.t.Context(), callTimeout)
+	defer cancel()
+	found, err := client.LookupAccounts(ctx, []ledger.Uint128{
+		u128.From64(1), u128.From64(fillFirst), u128.From64(fillFirst + fillBatches*fillBatch - 1),
+	})
+	if err != nil || len(found) != 3 {
+		c.t.Errorf("found %d accounts of 3, %v", len(found), err)
+	}
+	c.stop(replica)
+	if !strings.Contains(c.logs[replica].String(), "status=syncing") {
+		c.t.Errorf("replica %d has not taken over a checkpoint: the test proves nothing", replica)
+	}
+}
+
 // TestClusterStateSync lets a replica be down until the others have forgotten
 // what it lacks: it takes over a checkpoint, for which it is opened again within
-// its server. Then it has to do the other ones' part.
+// its server.
 func TestClusterStateSync(t *testing.T) {
-	layout := vsr.LayoutDefault(true)
-	layout.JournalSlots, layout.JournalRingSize = 64, 512<<10
-	c := startCluster(t, 3, layout)
+	c := startCluster(t, 3, smallJournal())
 	client := c.connect()
 	createAccounts(t, client, 1, 10)
 	primary := c.primary()
 	behind, other := (primary+1)%3, (primary+2)%3
 	c.stop(behind)
-	const batches, batch = 60, 200
-	for i := range batches {
-		createAccounts(t, client, 100+i*batch, batch)
-	}
+	fill(t, client)
 	c.start(behind)
 	c.awaitCaughtUp(behind, primary)
-	c.stop(other)
-	createAccounts(t, client, 11, 10) // takes a quorum
-	ctx, cancel := context.WithTimeout(t.Context(), callTimeout)
-	defer cancel()
-	found, err := client.LookupAccounts(ctx, []ledger.Uint128{u128.From64(1), u128.From64(100), u128.From64(100 + batches*batch - 1)})
-	if err != nil || len(found) != 3 {
-		t.Errorf("found %d accounts of 3, %v", len(found), err)
+	c.demand(behind, other, client)
+}
+
+// TestClusterRestoresGrid starts a replica whose grid has been overwritten: it
+// cannot even be opened before it has fetched every block of it.
+func TestClusterRestoresGrid(t *testing.T) {
+	layout := smallJournal()
+	c := startCluster(t, 3, layout)
+	client := c.connect()
+	createAccounts(t, client, 1, 10)
+	fill(t, client)
+	primary := c.primary()
+	damaged, other := (primary+1)%3, (primary+2)%3
+	c.awaitCaughtUp(damaged, primary)
+	c.stop(damaged)
+	overwrite(t, c.paths[damaged], layout.GridOffset())
+	c.start(damaged)
+	c.awaitCaughtUp(damaged, primary)
+	c.demand(damaged, other, client)
+}
+
+// overwrite puts garbage into a file, from an offset to the end.
+func overwrite(t *testing.T, path string, offset int64) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	c.stop(behind)
-	if !strings.Contains(c.logs[behind].String(), "status=syncing") {
-		t.Error("the replica has caught up by its log: the test proves nothing")
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteAt(bytes.Repeat([]byte{0xA5}, int(info.Size()-offset)), offset); err != nil {
+		t.Fatal(err)
 	}
 }
