@@ -353,7 +353,7 @@ func benchmarkTree(b *testing.B, tr traffic, n int) {
 	}
 	b.ReportMetric(float64(y.waited.Nanoseconds())/float64(n), "wait-ns/entry")
 	b.ReportMetric(float64(y.worst.Microseconds())/1000, "worst-wait-ms")
-	b.ReportMetric(float64(y.grid.BlocksAcquired())*256*1024/float64(n), "B/entry")
+	b.ReportMetric(float64(y.grid.BlocksInUse())*256*1024/float64(n), "B/entry")
 	b.ReportMetric(float64(y.written)/float64(n), "written-B/entry")
 	y.logLevels(b)
 }

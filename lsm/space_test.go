@@ -43,7 +43,7 @@ func TestRemovedEntriesTakeNoSpace(t *testing.T) {
 					t.Fatal(err)
 				}
 				if n > 5000 {
-					entries, blocks = max(entries, w.stored()), max(blocks, w.grid.BlocksAcquired())
+					entries, blocks = max(entries, w.stored()), max(blocks, w.grid.BlocksInUse())
 				}
 			}
 		}

@@ -112,10 +112,10 @@ func drawLayout(r random) vsr.Layout {
 }
 
 // drawRing returns the size of the ring of records: often the smallest that the
-// layout permits, four of the largest records.
+// layout permits, nine of the largest records.
 func drawRing(r random, layout *vsr.Layout) uint64 {
 	record := blockio.RoundUp(int(layout.RequestSizeMax) + wire.EntrySize)
-	return uint64(record * oneOf(r, 4, 4, 5, 20))
+	return uint64(record * oneOf(r, 9, 9, 11, 20))
 }
 
 // String says what the run is like, for its trace.

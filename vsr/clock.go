@@ -145,13 +145,18 @@ func (r *Replica) tickClock() {
 	now := r.options.Clock.Realtime()
 	g.clock.tick(now)
 	if g.ticks%pingTicks == 1 {
-		r.tellAll(wire.CommandPing, wire.Peer{Op: now}, nil)
+		r.ping()
 	}
 	g.clock.move, g.clock.agreed = g.clock.correction(r.root.Replica, r.root.ReplicaCount, g.ticks)
 	g.clock.unsynchronised++
 	if g.clock.agreed {
 		g.clock.unsynchronised = 0
 	}
+}
+
+// ping asks the others for their time, and tells them of the checkpoint here.
+func (r *Replica) ping() {
+	r.tellAll(wire.CommandPing, wire.Peer{Op: r.options.Clock.Realtime()}, nil)
 }
 
 // onPing answers with what the own clock shows.

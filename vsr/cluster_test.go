@@ -24,6 +24,7 @@ type trio struct {
 	pool        buffer.Pool
 	now         uint64
 	disks       []*faultdisk.Disk
+	stalled     [wire.ReplicasMax]stall
 	nodes       []*vsr.Replica // nil: down
 	packets     []packet
 	replies     map[u128.Uint128][]byte // the last one to each client
@@ -102,7 +103,7 @@ func (c *trio) format(i uint8, recovery uint64) {
 func (c *trio) start(i uint8) {
 	m := member{c, i}
 	c.nodes[i] = vsr.New(vsr.Options{
-		Storage: c.disks[i], Bus: m, Peers: m, Clock: m, Pool: &c.pool,
+		Storage: &stallingDisk{c.disks[i], &c.stalled[i]}, Bus: m, Peers: m, Clock: m, Pool: &c.pool,
 		NewStateMachine: func(g *grid.Grid, fault func(error)) vsr.StateMachine { return tardyStore{newStore(g, fault), c} },
 		Release:         wire.Release0_17_9, ReleaseClientMin: wire.ReleaseMin, FileSize: 1 << 40,
 	})
@@ -181,17 +182,10 @@ func (c *trio) deliver(node *vsr.Replica, frame []byte) {
 // call sends a request to all replicas, again and again, until it is answered.
 func (c *trio) call(header wire.Request, body []byte) wire.Reply {
 	c.t.Helper()
-	header.Release, header.Size = wire.Release0_17_9, uint32(wire.HeaderSize+len(body))
-	frame := make([]byte, header.Size)
-	copy(frame[wire.HeaderSize:], body)
-	header.Encode(frame)
-	wire.Seal(frame)
 	delete(c.replies, header.Client)
 	for tick := range 3000 {
 		if tick%20 == 0 {
-			for i := range c.nodes {
-				c.packets = append(c.packets, packet{uint8(i), frame})
-			}
+			c.request(header, body)
 		}
 		c.pass()
 		if b := c.replies[header.Client]; b != nil {
@@ -206,6 +200,18 @@ func (c *trio) call(header wire.Request, body []byte) wire.Reply {
 	}
 	c.t.Fatalf("no answer: %v", c.nodes)
 	return wire.Reply{}
+}
+
+// request sends a request to all replicas, once.
+func (c *trio) request(header wire.Request, body []byte) {
+	header.Release, header.Size = wire.Release0_17_9, uint32(wire.HeaderSize+len(body))
+	frame := make([]byte, header.Size)
+	copy(frame[wire.HeaderSize:], body)
+	header.Encode(frame)
+	wire.Seal(frame)
+	for i := range c.nodes {
+		c.packets = append(c.packets, packet{uint8(i), frame})
+	}
 }
 
 // patron is a client of a trio.
@@ -225,10 +231,15 @@ func (c *trio) newPatron(id uint64) *patron {
 
 func (p *patron) do(operation byte, s string) string {
 	p.t.Helper()
-	p.latest = p.call(wire.Request{
-		Client: p.id, Session: p.session, Parent: p.latest.Context, Request: p.latest.Request + 1, Operation: wire.Operation(operation),
-	}, text(s))
+	p.latest = p.call(p.next(operation), text(s))
 	return string(p.replies[p.id][wire.HeaderSize:])
+}
+
+// next returns the header of the next request.
+func (p *patron) next(operation byte) wire.Request {
+	return wire.Request{
+		Client: p.id, Session: p.session, Parent: p.latest.Context, Request: p.latest.Request + 1, Operation: wire.Operation(operation),
+	}
 }
 
 // The primary dies, again and again: what was acknowledged is there, and the
@@ -377,9 +388,7 @@ func TestAcknowledgementNamesThePrepare(t *testing.T) {
 	c.kill(other)
 	c.kill((primary + 2) % 3)
 	before := c.nodes[primary].CommitMin()
-	header := wire.Request{
-		Client: p.id, Session: p.session, Parent: p.latest.Context, Request: p.latest.Request + 1, Operation: wire.Operation(opSet),
-	}
+	header := p.next(opSet)
 	header.Release, header.Size = wire.Release0_17_9, wire.HeaderSize+16
 	frame := append(make([]byte, wire.HeaderSize), text("key=1")...)
 	header.Encode(frame)

@@ -44,7 +44,13 @@ type group struct {
 	normalSince uint64
 	// ackedAt is when each replica acknowledged something last, at a primary.
 	ackedAt [wire.ReplicasMax]uint64
-	exits   [wire.ReplicasMax]exit
+	// checkpoints are the ops of the others' durable checkpoints, as they have told
+	// last. One that has lost its disk has another one afterwards.
+	checkpoints [wire.ReplicasMax]Op
+	// named is the latest checkpoint that any of the others has told of, whether
+	// it is still whole there or not.
+	named Op
+	exits [wire.ReplicasMax]exit
 
 	// entering is the view that the replica has decided to enter, at least
 	// Replica.view; updating says that the superblock is being told.

@@ -32,8 +32,9 @@ func (r *Replica) checkpointDue() bool {
 // the grid and names it in the superblock. Execution waits; ordering and
 // journalling go on.
 //
-// A crash before the superblock is durable leaves the old checkpoint as it
-// was: no block it refers to has been overwritten, nor any record after it.
+// A crash before the superblock is durable leaves the last two checkpoints as
+// they were: no block they refer to has been overwritten, nor any record after
+// them.
 func (r *Replica) startCheckpoint() {
 	header := &r.commit.header
 	next := &superblock.Checkpoint{
@@ -69,24 +70,61 @@ func (r *Replica) checkpointGrid(next *superblock.Checkpoint) {
 				r.fail(fmt.Errorf("make the blocks of a checkpoint durable: %w", io.Err))
 				return
 			}
-			r.checkpointSuperblock(next)
+			r.commit.made = next
+			r.nameCheckpoint()
 		}}
 		r.options.Storage.Submit(&r.sync)
 	})
 }
 
-func (r *Replica) checkpointSuperblock(next *superblock.Checkpoint) {
+// nameCheckpoint names the checkpoint that was made in the superblock, as soon as
+// the one before is durable on a replication quorum: from then on nobody may need
+// what only the last but one has, and it is overwritten.
+func (r *Replica) nameCheckpoint() {
+	next := r.commit.made
+	if next == nil || !r.onQuorum(r.CheckpointOp()) {
+		return
+	}
+	r.commit.made = nil
 	r.updateRoot(func(root *superblock.State) {
-		root.Checkpoint = *next
+		root.Previous, root.Checkpoint = root.Checkpoint, *next
 		root.CommitMax = max(root.CommitMax, next.Op)
 	}, func() {
 		r.grid.CheckpointDurable()
 		r.journal.CheckpointDurable(next.Op, next.JournalOffset)
 		r.commit.stage = stageIdle
+		if !r.alone() {
+			r.ping() // the others hear of the checkpoint
+		}
 		if r.status == statusReplay {
 			r.replayNext()
 		}
 	})
+}
+
+// onQuorum reports whether a replication quorum is known to have made the
+// checkpoint at op durable, which this replica has: they have told so, or one of
+// them has a later one, which it named for that reason.
+func (r *Replica) onQuorum(op Op) bool {
+	if r.group.named > op {
+		return true
+	}
+	count := 1
+	for i := range r.root.ReplicaCount {
+		if i != r.root.Replica && r.group.checkpoints[i] >= op {
+			count++
+		}
+	}
+	return count >= r.quorum
+}
+
+// stableCheckpoint returns the newest checkpoint that is known to be durable on a
+// replication quorum, and whose blocks are here: others may take it over.
+func (r *Replica) stableCheckpoint() *superblock.Checkpoint {
+	if r.onQuorum(r.CheckpointOp()) {
+		return &r.root.Checkpoint
+	}
+	return &r.root.Previous
 }
 
 // updateRoot changes the superblock, and calls done when that is durable.

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/ledgerd/ledgerd/internal/buffer"
+	"github.com/ledgerd/ledgerd/vsr/superblock"
 	"github.com/ledgerd/ledgerd/wire"
 )
 
@@ -19,6 +20,9 @@ type committing struct {
 	message  *buffer.Buffer // one reference
 	requests []wire.Entry   // not yet executed
 	bodies   []byte         // of requests, back to back
+	// made is the checkpoint after the prepare, as soon as its blocks are durable
+	// and until the superblock names it.
+	made *superblock.Checkpoint
 }
 
 type commitStage uint8
@@ -39,6 +43,7 @@ func (r *Replica) Step() (more bool) {
 		return false
 	}
 	r.advance()
+	r.nameCheckpoint()
 	r.prepareWaiting()
 	if r.commit.stage == stageIdle {
 		r.commitNext()

@@ -115,11 +115,7 @@ func (r *Replica) openJournal() {
 	r.head = head{
 		op: r.commitMin, checksum: r.commitChecksum, ordinal: r.commitOrdinal, offsetEnd: checkpoint.JournalOffset,
 	}
-	start := journal.Start{
-		Op: checkpoint.Op, Checksum: checkpoint.HeaderChecksum, Offset: checkpoint.JournalOffset,
-		CommitMax: r.root.CommitMax,
-	}
-	r.journal.Recover(start, func(headOp uint64, err error) {
+	r.journal.Recover(JournalStart(&r.root), func(headOp uint64, err error) {
 		r.replayEnd = Op(headOp)
 		r.orFail("recover the journal", func() {
 			if !r.alone() && r.opened == nil {
@@ -136,6 +132,16 @@ func (r *Replica) openJournal() {
 			})
 		})(err)
 	})
+}
+
+// JournalStart returns where the journal of a data file with this root begins.
+func JournalStart(root *superblock.State) journal.Start {
+	last, previous := &root.Checkpoint, &root.Previous
+	return journal.Start{
+		Op: last.Op, Checksum: last.HeaderChecksum, Offset: last.JournalOffset,
+		CommitMax: root.CommitMax,
+		Kept:      journal.Mark{Op: previous.Op, Offset: previous.JournalOffset},
+	}
 }
 
 // replayNext executes the next prepare of the journal, or ends the replay.

@@ -81,6 +81,33 @@ func (r *Replica) countExit(replica uint8, target View) {
 	}
 }
 
+// noteCheckpoint notes which checkpoint another replica has. One that asks for
+// blocks, or sends some, may not have all of its own.
+func (r *Replica) noteCheckpoint(h *wire.Peer) {
+	r.group.named = max(r.group.named, Op(h.CheckpointOp))
+	if h.Command != wire.CommandGetBlocks && h.Command != wire.CommandBlock {
+		r.group.checkpoints[h.Replica] = Op(h.CheckpointOp)
+	}
+}
+
+// onPeerOfAnyView handles a message if views mean nothing to it, and reports
+// whether that is so.
+func (r *Replica) onPeerOfAnyView(h *wire.Peer, body []byte) bool {
+	switch h.Command {
+	case wire.CommandGetBlocks:
+		r.onGetBlock(h)
+	case wire.CommandBlock:
+		r.onBlock(h, body)
+	case wire.CommandPing:
+		r.onPing(h)
+	case wire.CommandPong:
+		r.onPong(h)
+	default:
+		return false
+	}
+	return true
+}
+
 // onPeer handles all messages of other replicas but prepares.
 func (r *Replica) onPeer(message *buffer.Buffer) {
 	var h wire.Peer
@@ -88,18 +115,7 @@ func (r *Replica) onPeer(message *buffer.Buffer) {
 		h.Replica == r.root.Replica || h.Replica >= r.root.ReplicaCount {
 		return
 	}
-	switch h.Command { // in any view
-	case wire.CommandGetBlocks:
-		r.onGetBlock(&h)
-		return
-	case wire.CommandBlock:
-		r.onBlock(&h, message.Bytes[wire.HeaderSize:])
-		return
-	case wire.CommandPing:
-		r.onPing(&h)
-		return
-	case wire.CommandPong:
-		r.onPong(&h)
+	if r.noteCheckpoint(&h); r.onPeerOfAnyView(&h, message.Bytes[wire.HeaderSize:]) {
 		return
 	}
 	headers, err := wire.DecodeHeaders(message.Bytes[wire.HeaderSize:], nil)

@@ -51,20 +51,22 @@ func (r *Replica) reachable() Op {
 	return r.certain()
 }
 
-// onGetBlock answers with a block of the durable checkpoint that the other
-// replica names, or, if that is not the one here, with the checkpoint.
+// onGetBlock answers with a block of the checkpoint that the other replica names,
+// which is the last one here or the one before. If it is neither, the answer is a
+// checkpoint that can be taken over.
 func (r *Replica) onGetBlock(h *wire.Peer) {
 	own := &r.root.Checkpoint
 	if h.Op == 0 && h.Commit > own.Op {
 		r.onSayCheckpoint(h)
 	}
-	if h.Op == 0 || h.Checkpoint != own.ID() {
-		if own.Op == 0 || own.Op <= h.CheckpointOp {
+	if h.Op == 0 || h.Checkpoint != own.ID() && h.Checkpoint != r.root.Previous.ID() {
+		stable := r.stableCheckpoint()
+		if stable.Op == 0 || stable.Op <= h.CheckpointOp {
 			return
 		}
 		encoded := make([]byte, superblock.CheckpointSize)
-		own.Encode(encoded)
-		r.sendBlock(h.Replica, 0, own.ID(), encoded)
+		stable.Encode(encoded)
+		r.sendBlock(h.Replica, wire.Peer{ChecksumOf: stable.ID()}, encoded)
 		return
 	}
 	r.grid.ReadWhole(block.Address(h.Op), r.answerWith(h))
@@ -73,24 +75,25 @@ func (r *Replica) onGetBlock(h *wire.Peer) {
 // answerWith returns what sends a block to the one who has asked for it, or says
 // that it is there already.
 func (r *Replica) answerWith(h *wire.Peer) func(whole []byte, sum checksum.Sum) {
-	to, have, address := h.Replica, h.ChecksumOf, block.Address(h.Op)
+	to, have := h.Replica, h.ChecksumOf
+	answer := wire.Peer{Op: h.Op, Checkpoint: h.Checkpoint}
 	return func(whole []byte, sum checksum.Sum) {
+		answer.ChecksumOf = sum
 		switch {
 		case whole == nil:
 		case sum == have:
-			r.sendBlock(to, address, sum, nil)
+			r.sendBlock(to, answer, nil)
 		default:
-			r.sendBlock(to, address, sum, whole)
+			r.sendBlock(to, answer, whole)
 		}
 	}
 }
 
 // sendBlock sends a block, or as block 0 the checkpoint.
-func (r *Replica) sendBlock(to uint8, address block.Address, sum checksum.Sum, content []byte) {
-	peer := wire.Peer{Frame: r.frame(wire.CommandBlock), Op: uint64(address), ChecksumOf: sum}
+func (r *Replica) sendBlock(to uint8, peer wire.Peer, content []byte) {
 	message := r.options.Pool.Acquire(wire.HeaderSize + len(content))
+	peer.Frame = r.frame(wire.CommandBlock)
 	peer.Size = uint32(len(message.Bytes))
-	peer.CheckpointOp, peer.Checkpoint = r.root.Checkpoint.Op, r.root.Checkpoint.ID()
 	peer.Encode(message.Bytes)
 	copy(message.Bytes[wire.HeaderSize:], content)
 	wire.Seal(message.Bytes)
@@ -133,7 +136,7 @@ func (r *Replica) adopt(checkpoint *superblock.Checkpoint) {
 func (r *Replica) takeOver(checkpoint *superblock.Checkpoint) {
 	g := &r.group
 	r.updateRoot(func(root *superblock.State) {
-		root.Checkpoint, root.Syncing = *checkpoint, true
+		root.Checkpoint, root.Previous, root.Syncing = *checkpoint, *checkpoint, true
 		root.CommitMax = max(root.CommitMax, checkpoint.Op)
 	}, func() {
 		g.adopting = false

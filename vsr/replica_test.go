@@ -18,7 +18,7 @@ import (
 func smallLayout() vsr.Layout {
 	layout := vsr.LayoutDefault(true)
 	layout.JournalSlots, layout.JournalSpares = 32, 8
-	layout.JournalRingSize = 256 << 10
+	layout.JournalRingSize = 384 << 10
 	layout.BlockSize = 4096
 	layout.SessionsMax = 4
 	return layout

@@ -22,7 +22,7 @@ import (
 // rigLayout is so small that a checkpoint comes after five prepares or so, that both
 // rings are lapped several times, and that the journal fills up now and then.
 var rigLayout = vsr.Layout{
-	JournalSlots: 32, JournalSpares: 4, JournalRingSize: 48 << 10, BlockSize: 4096, SessionsMax: rigCallers, RequestSizeMax: 4352,
+	JournalSlots: 32, JournalSpares: 4, JournalRingSize: 72 << 10, BlockSize: 4096, SessionsMax: rigCallers, RequestSizeMax: 4352,
 }
 
 const (

@@ -184,10 +184,7 @@ func (i *inspection) journal() error {
 	})
 	var recovered error
 	err := i.await(func(done func()) {
-		j.Recover(journal.Start{
-			Op: checkpoint.Op, Checksum: checkpoint.HeaderChecksum, Offset: checkpoint.JournalOffset,
-			CommitMax: root.CommitMax,
-		}, func(head uint64, err error) { report.HeadOp, recovered = head, err; done() })
+		j.Recover(vsr.JournalStart(root), func(head uint64, err error) { report.HeadOp, recovered = head, err; done() })
 	})
 	if err != nil {
 		return err
@@ -248,7 +245,7 @@ func (i *inspection) sessions() error {
 // tour visits every block in use.
 func (i *inspection) tour(scope grid.Scope) error {
 	report, blockSize := &i.report.Grid, int64(i.report.Root.Layout.BlockSize)
-	report.BlockSize, report.BlocksInUse = int(blockSize), i.grid.BlocksAcquired()
+	report.BlockSize, report.BlocksInUse = int(blockSize), i.grid.BlocksInUse()
 	room := i.report.FileSize - i.report.Root.Layout.GridOffset()
 	report.BlocksFree = max(0, int(room/blockSize)-report.BlocksInUse)
 	i.total = i.done + (1+verifyReads)*blockSize*int64(report.BlocksInUse)

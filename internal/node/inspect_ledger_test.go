@@ -85,6 +85,7 @@ func TestVerifyFindsLostBlocks(t *testing.T) {
 		}
 	}
 	bitmap[(lost-1)/8] |= 1 << ((lost - 1) % 8)
+	bitmap[(lost-1)/8+int(binary.LittleEndian.Uint64(state[24:])/8)] &^= 1 << ((lost - 1) % 8)
 	freeSet.Checksum = checksum.Of(b[16 : 64+binary.LittleEndian.Uint32(b[24:])])
 	copy(b, freeSet.Checksum[:])
 	freeSet.Put(state[:])

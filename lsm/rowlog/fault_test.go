@@ -70,7 +70,7 @@ func TestRot(t *testing.T) {
 		if s := w.log.Stats(); c.blockSize == 4096 && s.DirectoryBlocks == 0 {
 			t.Fatal("no block of the directory")
 		}
-		for n := range w.grid.BlocksAcquired() {
+		for n := range w.grid.BlocksInUse() {
 			offset := int64(testZoneOffset + n*c.blockSize)
 			good := w.disk.Peek(offset, c.blockSize)
 			for at := int64(0); at < int64(c.blockSize); at += 1024 {

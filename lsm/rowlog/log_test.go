@@ -99,7 +99,7 @@ func TestDeterminism(t *testing.T) {
 				t.Fatal("no block of the directory")
 			}
 			states = append(states, w.state)
-			images = append(images, w.disk.Peek(testZoneOffset, w.grid.BlocksAcquired()*w.blockSize))
+			images = append(images, w.disk.Peek(testZoneOffset, w.grid.BlocksInUse()*w.blockSize))
 			if !bytes.Equal(states[0], states[timing]) || !bytes.Equal(images[0], images[timing]) {
 				t.Fatalf("seed %d, timing %d: another state", seed, timing)
 			}
@@ -140,8 +140,8 @@ func TestBlocksAreGivenBack(t *testing.T) {
 		w.checkpoint()
 		w.checkpoint() // what was released before is free now, but for the free set's own blocks
 		s := w.log.Stats()
-		if held := w.grid.BlocksAcquired() - s.Blocks - s.DirectoryBlocks; held < 0 || held > 4 {
-			t.Fatalf("%d blocks, %d of the directory, but %d acquired", s.Blocks, s.DirectoryBlocks, w.grid.BlocksAcquired())
+		if held := w.grid.BlocksInUse() - s.Blocks - s.DirectoryBlocks; held < 0 || held > 4 {
+			t.Fatalf("%d blocks, %d of the directory, but %d acquired", s.Blocks, s.DirectoryBlocks, w.grid.BlocksInUse())
 		}
 	}
 	if s := w.log.Stats(); s.DirectoryBlocks < 3 {

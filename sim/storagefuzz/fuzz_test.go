@@ -82,7 +82,7 @@ func (n *totals) add(more totals) {
 	n.blocks += more.blocks
 }
 
-func (s *store) totals() totals { return totals{s.checkpoints, s.crashes, s.grid.BlocksAcquired()} }
+func (s *store) totals() totals { return totals{s.checkpoints, s.crashes, s.grid.BlocksInUse()} }
 
 // TestFuzz compares every reply, and everything that is read back at the end, with
 // the model. When the store makes a checkpoint or crashes follows from the times

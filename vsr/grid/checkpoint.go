@@ -19,11 +19,12 @@ const StateSize = 40
 //
 //	offset  size  field
 //	     0    24  reference of the free set's stream: address u64, checksum
-//	    24     8  blocks covered by its bitmap, a multiple of 64
-//	    32     8  blocks set in its bitmap: those in use
+//	    24     8  blocks covered by each of its bitmaps, a multiple of 64
+//	    32     8  blocks set in the first bitmap: those in use
 //
-// The stream holds the bitmap as u64 words, little-endian; block 1 is bit 0 of
-// the first word, and 1 means in use. The stream's own blocks are in use.
+// The stream holds two bitmaps of equal size as u64 words, little-endian; block
+// 1 is bit 0 of the first word. The first has the blocks in use; the stream's own
+// are among them. The second has the blocks that only the checkpoint before has.
 type State [StateSize]byte
 
 // checkpointState is the free set on disk and a checkpoint on its way there.
@@ -48,16 +49,19 @@ func (g *Grid) Checkpoint(done func(state State)) {
 	}
 	// The bitmap covers its own blocks, and taking one may lengthen it.
 	var addresses []block.Address
-	for len(addresses) == 0 || len(addresses) < g.streamBlocks(g.free.words()*8) {
+	for len(addresses) == 0 || len(addresses) < g.streamBlocks(2*g.free.words()*8) {
 		addresses = append(addresses, g.Acquire())
 	}
 	g.free.stage()
 	words, used := g.free.words(), 0
 	g.checkpoint.buf = g.checkpoint.buf[:0]
 	for i := range words {
-		word := g.free.acquired[i] &^ g.free.staged[i]
+		word := g.free.inUse(i)
 		g.checkpoint.buf = binary.LittleEndian.AppendUint64(g.checkpoint.buf, word)
 		used += bitmap{word}.count()
+	}
+	for _, word := range g.free.staged[:words] {
+		g.checkpoint.buf = binary.LittleEndian.AppendUint64(g.checkpoint.buf, word)
 	}
 	g.writeStream(KindFreeSet, addresses, g.checkpoint.buf, func(head block.Ref) {
 		g.checkpoint.stream, g.checkpoint.busy = head, false
@@ -70,7 +74,7 @@ func (g *Grid) Checkpoint(done func(state State)) {
 }
 
 // CheckpointDurable says that a superblock with the State of the last
-// Checkpoint is durable. Blocks released before that Checkpoint become free.
+// Checkpoint is durable. Blocks released before the one before it become free.
 func (g *Grid) CheckpointDurable() {
 	if g.checkpoint.busy {
 		panic("grid: CheckpointDurable during a checkpoint")
@@ -109,18 +113,25 @@ func (g *Grid) Open(state State, done func(error)) {
 func (g *Grid) load(state State, content []byte) error {
 	covered := binary.LittleEndian.Uint64(state[24:])
 	used := binary.LittleEndian.Uint64(state[32:])
-	if covered > blocksMax || covered%64 != 0 || covered/8 != uint64(len(content)) {
+	if covered > blocksMax || covered%64 != 0 || 2*covered/8 != uint64(len(content)) {
 		return fmt.Errorf("%w: free set of %d bytes for %d blocks", ErrCorrupt, len(content), covered)
 	}
-	g.free.grow(len(content) / 8)
+	g.free.grow(int(covered / 64))
+	n := 0
 	for i := range g.free.acquired {
-		g.free.acquired[i] = binary.LittleEndian.Uint64(content[i*8:])
+		word := binary.LittleEndian.Uint64(content[i*8:])
+		n += bitmap{word}.count()
+		g.free.staged[i] = binary.LittleEndian.Uint64(content[covered/8+uint64(i)*8:])
+		g.free.acquired[i] = word | g.free.staged[i]
+		if word&g.free.staged[i] != 0 {
+			return fmt.Errorf("%w: free set has blocks that are in use and released", ErrCorrupt)
+		}
 	}
-	if n := g.free.acquired.count(); uint64(n) != used {
+	if uint64(n) != used {
 		return fmt.Errorf("%w: free set has %d blocks in use, its state says %d", ErrCorrupt, n, used)
 	}
 	for _, a := range g.streams[block.RefFrom(state[:]).Address] {
-		if !g.free.acquired.has(a) {
+		if !g.free.held(a) {
 			return fmt.Errorf("%w: %v holds the free set and is free in it", ErrCorrupt, a)
 		}
 	}

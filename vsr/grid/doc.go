@@ -1,6 +1,6 @@
 // Package grid is the block store of a data file: numbered blocks of one size,
-// written once, named by address and checksum, and reused only when no durable
-// checkpoint can name them any more.
+// written once, named by address and checksum, and reused only when neither of
+// the last two durable checkpoints names them.
 //
 // It owns the grid zone, the free set, the checking of what is read, and a cache
 // of parts of blocks. It does not know what a block holds, and never decides when
@@ -10,11 +10,12 @@
 //
 //	free --Acquire--> unwritten --Write--> written --Release--> released --+
 //	  ^                                                                    |
-//	  +---- CheckpointDurable of the first checkpoint that names it not ---+
+//	  +--- CheckpointDurable of the second checkpoint that names it not ---+
 //
 // A block is written at most once between Acquire and Release, so whatever the
-// last durable checkpoint names stays on disk unchanged until the next one is
-// durable: a crash at any moment finds one whole checkpoint.
+// last two durable checkpoints name stays on disk unchanged until the next one is
+// durable: a crash at any moment finds one whole checkpoint, and another replica
+// finds here the one before it.
 //
 // # Checkpoint
 //
@@ -24,7 +25,8 @@
 //     durable, and hands over the State by which Open finds it;
 //  2. a Sync of the data file, after which all blocks are stable;
 //  3. a superblock update that holds the State;
-//  4. CheckpointDurable: blocks released before step 1 become free.
+//  4. CheckpointDurable: blocks released before step 1 of the checkpoint before
+//     become free.
 //
 // Addresses depend only on the order of the calls of Acquire, Release,
 // WriteStream, Checkpoint and CheckpointDurable, never on the time an I/O

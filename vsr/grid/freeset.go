@@ -13,17 +13,23 @@ const blocksMax = 1 << 28
 
 // freeSet says which blocks are in use. Its bitmaps grow together.
 //
+// A released block goes through three sets before it is free: it is in releasing
+// until the checkpoint that does without it is encoded, in staged until the next
+// one is, and in expiring until that one is durable. So the blocks of the last
+// two checkpoints are all there, always.
+//
 // Invariants:
-//  1. unfinished, releasing and staged are subsets of acquired, and unwritten
-//     is one of unfinished;
-//  2. releasing and staged are disjoint;
+//  1. unfinished, releasing, staged and expiring are subsets of acquired, and
+//     unwritten is one of unfinished;
+//  2. releasing, staged and expiring are disjoint;
 //  3. every block whose word is below lowest is acquired.
 type freeSet struct {
 	acquired   bitmap // every block that is not free
 	unwritten  bitmap // acquired since, and not yet given to Write
 	unfinished bitmap // acquired since, and its write is not yet complete
 	releasing  bitmap // released since the last checkpoint was encoded
-	staged     bitmap // released before it was encoded, and it is not yet durable
+	staged     bitmap // released between the one before it and that one
+	expiring   bitmap // released earlier, while the last one is not yet durable
 	lowest     int    // index of the lowest word that may have a free block
 }
 
@@ -47,7 +53,7 @@ func (f *freeSet) grow(words int) {
 	if words*64 > blocksMax {
 		panic(fmt.Sprintf("grid: more than %d blocks", blocksMax))
 	}
-	for _, m := range []*bitmap{&f.acquired, &f.unwritten, &f.unfinished, &f.releasing, &f.staged} {
+	for _, m := range []*bitmap{&f.acquired, &f.unwritten, &f.unfinished, &f.releasing, &f.staged, &f.expiring} {
 		for len(*m) < words {
 			*m = append(*m, 0)
 		}
@@ -56,7 +62,7 @@ func (f *freeSet) grow(words int) {
 
 // held reports whether a is acquired and not released.
 func (f *freeSet) held(a block.Address) bool {
-	return f.acquired.has(a) && !f.releasing.has(a) && !f.staged.has(a)
+	return f.acquired.has(a) && !f.releasing.has(a) && !f.staged.has(a) && !f.expiring.has(a)
 }
 
 func (f *freeSet) release(a block.Address) {
@@ -81,11 +87,12 @@ func (f *freeSet) readable(a block.Address) bool {
 	return f.acquired.has(a) && !f.unfinished.has(a)
 }
 
-// nextReadable returns the first readable block behind a, 0 if there is none.
-func (f *freeSet) nextReadable(a block.Address) block.Address {
+// nextInUse returns the first block behind a that is readable and that the last
+// checkpoint or the state since needs, 0 if there is none.
+func (f *freeSet) nextInUse(a block.Address) block.Address {
 	bit := int(a) // of the block behind a
 	for i := bit / 64; i < len(f.acquired); i++ {
-		word := f.acquired[i] &^ f.unfinished[i]
+		word := f.inUse(i) &^ f.unfinished[i]
 		if i == bit/64 {
 			word &= ^uint64(0) << (bit % 64)
 		}
@@ -103,27 +110,33 @@ func (f *freeSet) checkWritten(a block.Address) {
 	}
 }
 
-// stage begins a checkpoint: what was released until now becomes free when it
-// is durable.
+// inUse returns a word of the blocks that were not released before the last
+// checkpoint was encoded.
+func (f *freeSet) inUse(word int) uint64 {
+	return f.acquired[word] &^ f.staged[word] &^ f.expiring[word]
+}
+
+// stage begins a checkpoint: what was released before the one before it becomes
+// free when it is durable.
 func (f *freeSet) stage() {
-	for i := range f.staged {
-		if f.staged[i] != 0 {
+	for i := range f.expiring {
+		if f.expiring[i] != 0 {
 			panic("grid: the checkpoint before is not durable yet")
 		}
 	}
-	f.staged, f.releasing = f.releasing, f.staged
+	f.expiring, f.staged, f.releasing = f.staged, f.releasing, f.expiring
 }
 
-// durable frees what was staged.
+// durable frees what was expiring.
 func (f *freeSet) durable() {
-	for i, word := range f.staged {
+	for i, word := range f.expiring {
 		if word != 0 && i < f.lowest {
 			f.lowest = i
 		}
 		f.acquired[i] &^= word
 		f.unwritten[i] &^= word
 		f.unfinished[i] &^= word
-		f.staged[i] = 0
+		f.expiring[i] = 0
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // naiveFreeSet is the twin of freeSet: a map and no cleverness.
-type naiveFreeSet map[block.Address]string // "held", "releasing", "staged"; absent is free
+type naiveFreeSet map[block.Address]string // "held", "releasing", "staged", "expiring"; absent is free
 
 func (n naiveFreeSet) acquire() block.Address {
 	for a := block.Address(1); ; a++ {
@@ -53,11 +53,12 @@ func TestFreeSetAgainstNaiveTwin(t *testing.T) {
 				held = held[:len(held)-1]
 			case op == "stage" && !checkpointing:
 				set.stage()
+				twin.move("staged", "expiring")
 				twin.move("releasing", "staged")
 				checkpointing = true
 			case op == "durable" && checkpointing:
 				set.durable()
-				twin.move("staged", "")
+				twin.move("expiring", "")
 				checkpointing = false
 			}
 			if set.acquired.count() != len(twin) {
@@ -85,7 +86,7 @@ func TestFreeSetMisusePanics(t *testing.T) {
 		"write after release":     func(f *freeSet) { f.release(1); f.markWritten(1) },
 		"read before write":       func(f *freeSet) { f.checkWritten(1) },
 		"read of a free block":    func(f *freeSet) { f.checkWritten(64) },
-		"two checkpoints":         func(f *freeSet) { f.release(1); f.stage(); f.stage() },
+		"two checkpoints":         func(f *freeSet) { f.release(1); f.stage(); f.stage(); f.stage() },
 	} {
 		var f freeSet
 		f.acquire()

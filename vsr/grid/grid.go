@@ -122,14 +122,16 @@ func (g *Grid) PayloadSize() int { return g.config.BlockSize - HeaderSize }
 // needed; whether the disk has room shows when the block is written.
 func (g *Grid) Acquire() block.Address { return g.free.acquire() }
 
-// Release gives a block back. It stays readable until the next checkpoint is
-// durable, and becomes free then. Releasing a block that is not held is a bug
+// Release gives a block back. It stays readable until the checkpoint after the
+// next is durable, and becomes free then. Releasing a block that is not held is a bug
 // and panics.
 func (g *Grid) Release(a block.Address) { g.free.release(a) }
 
-// BlocksAcquired returns how many blocks are in use, those released but not
-// yet free included.
-func (g *Grid) BlocksAcquired() int { return g.free.acquired.count() }
+// BlocksInUse returns how many blocks the last checkpoint has, and those
+// acquired since.
+func (g *Grid) BlocksInUse() int {
+	return g.free.acquired.count() - g.free.staged.count() - g.free.expiring.count()
+}
 
 // offset returns where block a begins in the data file, in bytes.
 func (g *Grid) offset(a block.Address) int64 {

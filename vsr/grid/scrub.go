@@ -33,7 +33,8 @@ type BlockInfo struct {
 // at each by itself, without its reference: an older block of the same address,
 // left by a lost write, passes.
 //
-// It may run beside everything else. Blocks that are being written are left for
+// Blocks that only the checkpoint before has are not looked at: a replica that
+// has taken over its checkpoint lacks them. It may run beside everything else. Blocks that are being written are left for
 // the next tour, and so are those that were freed while they were being read. It
 // has no clock: the pace is that of its Ticks.
 type Scrubber struct {
@@ -74,7 +75,7 @@ func (g *Grid) NewScrubber(scope Scope, depth int, found func(BlockInfo, error))
 // another tour.
 func (s *Scrubber) Tick() (ended bool) {
 	for len(s.idle) > 0 {
-		next := s.grid.free.nextReadable(s.position)
+		next := s.grid.free.nextInUse(s.position)
 		if next == 0 {
 			if len(s.idle) < s.depth {
 				return false

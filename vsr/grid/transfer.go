@@ -216,6 +216,7 @@ func (s *receiveSlot) complete(payloadSize int) {
 			r.begin(r.next)
 			return
 		}
+		r.content = r.content[:len(r.content)/2] // the other half is of the checkpoint before
 		for ; len(r.content) >= 8; r.content = r.content[8:] {
 			r.bitmap = append(r.bitmap, binary.LittleEndian.Uint64(r.content))
 		}

@@ -79,6 +79,14 @@ type Start struct {
 	// CommitMax is an op known to have been committed, if any: Recover refuses
 	// to end the log before it.
 	CommitMax uint64
+	// Kept is where the log ends that need not be kept: the checkpoint before.
+	Kept Mark
+}
+
+// Mark is a place between two ops of the log.
+type Mark struct {
+	Op     uint64 // the one before it
+	Offset uint64 // virtual, behind its record
 }
 
 // Journal is the write-ahead log of one replica. It belongs to the goroutine
@@ -94,7 +102,9 @@ type Journal struct {
 	// the headers of durable records only, without a gap between them.
 	witnesses []byte
 
-	// start is the last durable checkpoint. Nothing after it is overwritten.
+	// start is the last durable checkpoint, start.Kept the one before, or any
+	// earlier place. Nothing after start.Kept is overwritten: what other replicas
+	// lack who have not got as far.
 	start Start
 	// headOp, headChecksum and headEnd are of the prepare appended last.
 	headOp       uint64
@@ -112,8 +122,8 @@ type Journal struct {
 	faultyCount int
 	// mending counts writes of Repair and Truncate in flight.
 	mending int
-	// start.Op <= durableOp <= recordedOp <= headOp: up to durableOp done was
-	// called, up to recordedOp the record is durable, and its spare if it has one.
+	// start.Kept.Op <= start.Op <= durableOp <= recordedOp <= headOp: up to durableOp
+	// done was called, up to recordedOp the record is durable, and its spare if it has one.
 	durableOp, recordedOp uint64
 	// witnessedOp <= recordedOp: up to it the witness is durable. Up to
 	// unsparedOp, which is recorded, somebody waits for that.
@@ -175,15 +185,15 @@ func (j *Journal) NextOffset(previousEnd uint64, size int) uint64 {
 }
 
 // Fits reports whether the prepare of op with size bytes can be written at
-// offset without overwriting a record or a witness after the last durable
-// checkpoint. If not, it fits after a later one.
+// offset without overwriting a record or a witness that is kept: after the last
+// but one durable checkpoint. If not, it fits after a later one.
 func (j *Journal) Fits(op, offset uint64, size int) bool {
-	end := offset + recordSize(size)
-	return end-j.start.Offset <= j.config.RingSize && op-j.start.Op <= uint64(j.config.Slots)
+	end, kept := offset+recordSize(size), &j.start.Kept
+	return end-kept.Offset <= j.config.RingSize && op-kept.Op <= uint64(j.config.Slots)
 }
 
 // CheckpointDurable says that the superblock names a later checkpoint: records
-// up to it may be overwritten. Only ops that are durable can be in it.
+// up to the one before may be overwritten. Only ops that are durable can be in it.
 func (j *Journal) CheckpointDurable(op, offsetEnd uint64) {
 	if op < j.start.Op || op > j.durableOp || offsetEnd < j.start.Offset || offsetEnd > j.headEnd {
 		panic(fmt.Sprintf("journal: checkpoint at op %d, offset %d, after op %d; durable is op %d", op, offsetEnd, j.start.Op, j.durableOp))
@@ -191,6 +201,7 @@ func (j *Journal) CheckpointDurable(op, offsetEnd uint64) {
 	if header, ok := j.Find(op); ok {
 		j.start.Checksum = header.Checksum
 	}
+	j.start.Kept = Mark{j.start.Op, j.start.Offset}
 	j.start.Op, j.start.Offset = op, offsetEnd
 }
 

@@ -125,22 +125,38 @@ func (s *recoverSlot) witnessesRead(request *blockio.Request) {
 }
 
 // judgeWitnesses clears the witnesses that are not valid, or of no use because
-// the checkpoint has their op, and prepares step 2.
+// nobody needs their op any more, and prepares step 2.
 func (r *recovery) judgeWitnesses() {
 	j := r.journal
 	for i := range j.config.Slots {
 		b := j.witnesses[i*wire.HeaderSize:][:wire.HeaderSize]
 		header, ok := decodeHeader(b)
 		valid := ok && header.Cluster == j.config.Cluster && header.Op%uint64(j.config.Slots) == uint64(i)
-		if !valid || header.Op <= j.start.Op {
+		if !valid || header.Op <= j.start.Kept.Op {
 			clear(b)
 			continue
 		}
 		r.lastWitness = max(r.lastWitness, header.Op)
 	}
+	r.keepBeforeStart()
 	r.intact = make([]bool, min(r.lastWitness-j.start.Op, uint64(j.config.Slots)))
 	r.next = j.start.Op + 1
 	r.readRecords()
+}
+
+// keepBeforeStart clears the witnesses of ops that the checkpoint has unless they
+// are known to be right, by their successors. The replica does not need them, but
+// others may ask for what they name.
+func (r *recovery) keepBeforeStart() {
+	start, linked := &r.journal.start, true
+	sum := start.Checksum
+	for op := start.Op; op > start.Kept.Op; op-- {
+		header, ok := decodeHeader(r.journal.witnessOf(op))
+		if linked = linked && ok && header.Op == op && header.Checksum == sum; !linked {
+			clear(r.journal.witnessOf(op))
+		}
+		sum = header.Parent
+	}
 }
 
 // decodeHeader reads the header of a prepare. It reports false if its checksum
@@ -207,7 +223,7 @@ func (r *recovery) walk() {
 		}
 		r.accept(&header)
 	}
-	if r.op == j.start.Op+uint64(j.config.Slots) {
+	if r.op == j.start.Kept.Op+uint64(j.config.Slots) {
 		r.makeStable() // every slot is in use: there is no next op
 		return
 	}

@@ -109,7 +109,7 @@ func (j *Journal) Truncate(op uint64, done func()) {
 		panic(fmt.Sprintf("journal: truncation to op %d of %d .. %d", op, j.start.Op, j.headOp))
 	}
 	slots := uint64(j.config.Slots)
-	last := min(max(j.headOp, j.lostOp), op+slots)
+	last := min(max(j.headOp, j.lostOp), j.start.Kept.Op+slots) // beyond it, slots have what is kept
 	if op == j.start.Op {
 		j.headChecksum, j.headEnd = j.start.Checksum, j.start.Offset
 	} else {

@@ -21,8 +21,9 @@ const (
 	ZoneSize = Copies * CopySlotSize
 	// FormatVersion is the format of the data file that this release writes
 	// and reads, the zones of the journal and of the grid included, and what
-	// the ledger keeps in blocks. Version 1 had all rows in snapshots.
-	FormatVersion = 4
+	// the ledger keeps in blocks. Version 1 had all rows in snapshots, version 4
+	// knew one checkpoint only.
+	FormatVersion = 5
 
 	copySize = blockio.SectorSize
 )
@@ -53,9 +54,10 @@ const (
 //	   116     4  request_size_max
 //	   120     8  recovery
 //	   128   648  checkpoint, below
-//	   776  3320  reserved
+//	   776   648  previous, the checkpoint before
+//	  1424  2672  reserved
 //
-// The checkpoint, whose checksum is its id:
+// A checkpoint, whose checksum is its id:
 //
 //	offset  size  field
 //	     0    16  parent
@@ -79,6 +81,7 @@ const (
 	offsetFlags      = 74
 	offsetCheckpoint = 128
 	checkpointSize   = 136 + RootSizeMax
+	offsetPrevious   = offsetCheckpoint + checkpointSize
 	flagDevelopment  = 1
 	flagSyncing      = 2
 )
@@ -89,6 +92,7 @@ var magic = [8]byte{'l', 'e', 'd', 'g', 'e', 'r', 'd', 0}
 // sequence 1. It panics if state is not valid.
 func Format(state State) []byte {
 	state.Sequence, state.Parent = 1, checksum.Sum{}
+	state.Previous = state.Checkpoint
 	zone := make([]byte, ZoneSize)
 	for i := range Copies {
 		state.encode(zone[i*CopySlotSize:][:copySize], i)
@@ -126,6 +130,7 @@ func (s *State) encode(b []byte, index int) checksum.Sum {
 	binary.LittleEndian.PutUint32(b[116:], s.Layout.RequestSizeMax)
 	binary.LittleEndian.PutUint64(b[120:], s.Recovery)
 	s.Checkpoint.encode(b[offsetCheckpoint:])
+	s.Previous.encode(b[offsetPrevious:])
 	sum := checksum.Of(b) // the copy's index and checksum are still zero
 	b[offsetCopy] = byte(index)
 	copy(b[offsetChecksum:], sum[:])
@@ -223,6 +228,7 @@ func (s *State) decode(b []byte) error {
 	s.Syncing = b[offsetFlags]&flagSyncing != 0
 	s.Recovery = binary.LittleEndian.Uint64(b[120:])
 	s.Checkpoint.decode(b[offsetCheckpoint:])
+	s.Previous.decode(b[offsetPrevious:])
 	if err := s.Validate(); err != nil {
 		return err
 	}

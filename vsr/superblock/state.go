@@ -1,6 +1,7 @@
 package superblock
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ledgerd/ledgerd/internal/block"
@@ -17,8 +18,9 @@ import (
 //  2. Replica < ReplicaCount <= wire.ReplicasMax;
 //  3. LogView <= View;
 //  4. Checkpoint.Op <= CommitMax;
-//  5. Layout and Checkpoint are valid by themselves;
-//  6. Recovery is 0 in a cluster of one.
+//  5. Previous.Op <= Checkpoint.Op;
+//  6. Layout, Checkpoint and Previous are valid by themselves;
+//  7. Recovery is 0 in a cluster of one.
 type State struct {
 	// Sequence counts the updates of this file; a new file has 1. Parent is
 	// the checksum of the root before this one, zero in a new file. Update
@@ -39,6 +41,9 @@ type State struct {
 
 	Layout     Layout
 	Checkpoint Checkpoint
+	// Previous is the checkpoint before, for others who do not have Checkpoint
+	// yet. It is Checkpoint itself in a new file, or if that was taken over.
+	Previous Checkpoint
 	// Syncing says that the checkpoint was taken over from another replica, and
 	// that not all of its blocks are here yet.
 	Syncing bool
@@ -61,11 +66,10 @@ func (s *State) Validate() error {
 		return fmt.Errorf("superblock: checkpoint at op %d is above the highest commit %d", s.Checkpoint.Op, s.CommitMax)
 	case s.Recovery != 0 && s.ReplicaCount == 1:
 		return fmt.Errorf("superblock: nobody to recover from")
+	case s.Previous.Op > s.Checkpoint.Op:
+		return fmt.Errorf("superblock: checkpoint at op %d follows one at op %d", s.Checkpoint.Op, s.Previous.Op)
 	}
-	if err := s.Layout.Validate(); err != nil {
-		return err
-	}
-	return s.Checkpoint.Validate()
+	return errors.Join(s.Layout.Validate(), s.Checkpoint.Validate(), s.Previous.Validate())
 }
 
 // CheckIdentity returns an error that wraps ErrCluster or ErrReplica unless the
@@ -97,6 +101,9 @@ func (s *State) mustFollow(previous *State) {
 		panic(fmt.Sprintf("superblock: checkpoint at op %d after one at op %d", now.Op, old.Op))
 	case now.Op > old.Op && now.Parent != old.ID() && !s.Syncing:
 		panic(fmt.Sprintf("superblock: checkpoint at op %d does not name its parent", now.Op))
+	case now.Op == old.Op && s.Previous != previous.Previous,
+		now.Op > old.Op && s.Previous != *old && !(s.Syncing && s.Previous == *now):
+		panic(fmt.Sprintf("superblock: the one before the checkpoint at op %d is another one", now.Op))
 	}
 }
 
@@ -160,9 +167,11 @@ func (l *Layout) JournalRecordsOffset() int64 {
 func (l *Layout) GridOffset() int64 { return l.JournalRecordsOffset() + int64(l.JournalRingSize) }
 
 // ringShare is how many of the largest prepares the ring of records holds at
-// least. With four, one always fits before the next checkpoint is due, which is
-// when a third of the ring is used, wherever in the ring that is.
-const ringShare = 4
+// least. With nine, one always fits before the next checkpoint is due: what was
+// journalled since the last but one takes twice a third of the ring at most, and
+// each time the rest of the prepare that was too many; and wherever in the ring
+// that is, a third one may be lost at its end.
+const ringShare = 9
 
 // PrepareSizeMax returns the size of the largest prepare, in bytes: of one
 // largest request, or of many small ones as far as the ring has room for them.

@@ -74,7 +74,7 @@ func TestUpdateAndReopen(t *testing.T) {
 	checkpoint.SetRoot([]byte("root"))
 	updated := false
 	s.Update(func(s *State) {
-		s.View, s.LogView, s.CommitMax, s.Checkpoint = 5, 4, 11, checkpoint
+		s.View, s.LogView, s.CommitMax, s.Checkpoint, s.Previous = 5, 4, 11, checkpoint, s.Checkpoint
 	}, func() { updated = true })
 	if updated {
 		t.Fatal("done before Update returned")
@@ -84,7 +84,8 @@ func TestUpdateAndReopen(t *testing.T) {
 		t.Fatal("not done")
 	}
 	want := s.State()
-	if want.Sequence != 2 || want.View != 5 || want.LogView != 4 || want.CommitMax != 11 || want.Checkpoint != checkpoint {
+	if want.Sequence != 2 || want.View != 5 || want.LogView != 4 || want.CommitMax != 11 || want.Checkpoint != checkpoint ||
+		want.Previous != old.Checkpoint {
 		t.Fatalf("%+v", want)
 	}
 	disk = disk.PowerCut()
@@ -143,6 +144,8 @@ func TestUpdateRefusesBugs(t *testing.T) {
 		"commit backwards":        func(s *State) { s.CommitMax = 0 },
 		"checkpoint replaced":     func(s *State) { s.Checkpoint.Timestamp++ },
 		"checkpoint orphaned":     func(s *State) { s.Checkpoint.Op = 2 },
+		"another one before":      func(s *State) { s.Checkpoint = Checkpoint{Op: 2, Parent: s.Checkpoint.ID()}; s.Previous.Op = 1 },
+		"one before replaced":     func(s *State) { s.Previous.Timestamp++ },
 		"checkpoint above commit": func(s *State) { s.Checkpoint = Checkpoint{Op: 9, Parent: s.Checkpoint.ID()} },
 		"journal offset":          func(s *State) { s.Checkpoint = Checkpoint{Op: 1, Parent: s.Checkpoint.ID(), JournalOffset: 1} },
 	} {
