@@ -32,7 +32,8 @@ Every flag can be given as an environment variable too, named in brackets.
 Exit codes: 0 done, 1 failed, 2 a mistake in the command line.`,
 		Example: `  ledgerd demo
   ledgerd format --cluster=0 --replica=0 --replica-count=1 0_0.ledger
-  ledgerd start --addresses=3000 0_0.ledger`,
+  ledgerd start --addresses=3000 0_0.ledger
+  ledgerd start --addresses=db0:3000,db1:3000,db2:3000 7_2.ledger`,
 	}
 	root.AddCommand(newFormat(), newStart(), newRecover(), newDemo(), newVersion())
 	return root

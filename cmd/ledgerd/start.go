@@ -31,7 +31,8 @@ func newStart() *cobra.Command {
 Addresses are those of all replicas, in the order of their indexes, separated by
 commas: "3000", "127.0.0.1:3000", "[::1]:3000" or "db1.example:3000". A missing
 host is 127.0.0.1, a missing port is 3001. Each replica listens at its own
-address, for clients and for the other replicas, which all get the same list.
+address, for clients and for the other replicas, which all get the same list; in
+a replica's own list its address may be that of all interfaces, "0.0.0.0:3000".
 
 Port 0, for a cluster of one, lets the system choose: the port is then the only
 line on standard output. Logs go to standard error.
