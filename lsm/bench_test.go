@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/vsr/grid"
 )
@@ -185,7 +186,7 @@ func BenchmarkLookupAbsent(b *testing.B) {
 }
 
 // fakeGrid serves a tree whose tables are all in memory.
-type fakeGrid struct{ Grid }
+type fakeGrid struct{ block.Grid }
 
 func (fakeGrid) PayloadSize() int { return 256<<10 - grid.HeaderSize }
 

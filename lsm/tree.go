@@ -3,6 +3,7 @@ package lsm
 import (
 	"fmt"
 
+	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/lsm/table"
 )
 
@@ -10,7 +11,7 @@ import (
 type Tree struct {
 	config  Config
 	tables  table.Config
-	grid    Grid
+	grid    block.Grid
 	workers Workers
 
 	// Entries are in active; those of frozen, older, are being flushed, or it
@@ -48,7 +49,7 @@ type Tree struct {
 
 // New returns an empty tree. Open follows if there is a state of it. It
 // panics if config cannot be.
-func New(grid Grid, workers Workers, config Config) *Tree {
+func New(grid block.Grid, workers Workers, config Config) *Tree {
 	if err := config.validate(grid.PayloadSize()); err != nil {
 		panic(err.Error())
 	}

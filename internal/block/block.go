@@ -1,7 +1,7 @@
 // Package block holds the small values by which parts of the data file name
 // one another: block addresses, and references that carry the checksum the
-// block must have. They live in a leaf so that vsr/grid can satisfy what its
-// users declare without either importing the other.
+// block must have; and Grid, what trees and logs ask of who keeps blocks. They
+// live in a leaf so that vsr/grid and its users need not import each other.
 package block
 
 import (

@@ -10,9 +10,9 @@ import (
 )
 
 // Grid is where the forest keeps its state: numbered blocks of one size, each
-// written once. The contract is that of lsm.Grid.
+// written once. The contract is that of block.Grid.
 type Grid interface {
-	lsm.Grid
+	block.Grid
 	Streams
 }
 

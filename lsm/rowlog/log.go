@@ -24,37 +24,6 @@ type Config struct {
 	RecentSize int
 }
 
-// Grid is where a log keeps its blocks. All methods but TryPart only enqueue;
-// completions come later, from the goroutine that owns the log, never from
-// within the call. A fault of writing stops the replica and is not told.
-type Grid interface {
-	// PayloadSize returns how many bytes a block holds.
-	PayloadSize() int
-	// Acquire takes a free block. The choice depends on nothing but the order
-	// of calls.
-	Acquire() block.Address
-	// Release gives a block back. It stays readable, and is not taken again,
-	// until a checkpoint that does not name it is durable.
-	Release(block.Address)
-	// Write writes an acquired block. fill is called once, now or later, and
-	// returns how much of dst it used.
-	Write(a block.Address, kind uint8, fill func(dst []byte) int, done func(block.Ref))
-	// Read reads a block and verifies it. The payload is good until done
-	// returns.
-	Read(ref block.Ref, done func(payload []byte, err error))
-	Parts
-}
-
-// Parts is the side of a Grid that reads less than a block.
-type Parts interface {
-	// TryPart returns a part of a block's payload if it is in a cache. It is
-	// good until the caller returns to the loop.
-	TryPart(ref block.Ref, offset, size int) (part []byte, ok bool)
-	// ReadPart reads a part of a block's payload and verifies it by its
-	// xxhash64. The part is good until done returns.
-	ReadPart(ref block.Ref, offset, size int, sum uint64, done func(part []byte, err error))
-}
-
 // rowMin is the size of the smallest row, in bytes: its length and its stamp.
 const rowMin = 16
 
@@ -67,7 +36,7 @@ const rowMin = 16
 //     they hold every block whose write is not complete;
 //  3. behind the last row of a part that is not the newest are zeros.
 type Log struct {
-	grid   Grid
+	grid   block.Grid
 	config Config
 	shape
 
@@ -95,7 +64,7 @@ type Log struct {
 }
 
 // New returns an empty log. It panics if the config is not valid.
-func New(grid Grid, config Config) *Log {
+func New(grid block.Grid, config Config) *Log {
 	l := &Log{grid: grid, config: config, shape: shapeOf(grid.PayloadSize()), first: 1}
 	switch {
 	case config.Kind == 0 || config.DirectoryKind == 0:
