@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Plays the payment scenario of README.md by the official clients named as
 # arguments (default: all) against a freshly built ledgerd, or against the
-# server at $LEDGERD_ADDRESS. Leaves nothing behind but the package managers'
-# own caches.
+# server at $LEDGERD_ADDRESS; then lets them make transfers while the replicas of
+# a cluster die. Leaves nothing behind but the package managers' own caches.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,11 +11,12 @@ clients=("$@")
 
 scratch=$(mktemp -d)
 server=""
+replicas=() # process ids of the cluster
 cleanup() {
-	if [[ -n $server ]]; then
-		kill -TERM "$server" 2>/dev/null || true
-		wait "$server" || true
-	fi
+	for process in $server "${replicas[@]}"; do
+		kill -TERM "$process" 2>/dev/null || true
+		wait "$process" || true
+	done
 	rm -rf "$scratch"
 }
 trap cleanup EXIT
@@ -66,6 +67,31 @@ play_java() {
 	java -cp "$scratch/java/classes:$scratch/java/lib/*" Scenario "--addresses=$address"
 }
 
+# What makes transfers for $seconds seconds, if the client has played.
+
+failover_python() {
+	[[ ! -x $scratch/venv/bin/python ]] ||
+		"$scratch/venv/bin/python" compat/python/failover.py "--addresses=$address" "--seconds=$seconds"
+}
+
+failover_node() {
+	[[ ! -d $scratch/node/node_modules ]] || {
+		cp compat/node/failover.mjs "$scratch/node/"
+		node "$scratch/node/failover.mjs" "--addresses=$address" "--seconds=$seconds"
+	}
+}
+
+failover_go() {
+	[[ ! -x $scratch/scenario-go ]] || {
+		CGO_ENABLED=1 go -C compat/go build -o "$scratch/failover-go" ./failover
+		"$scratch/failover-go" "--addresses=$address" "--seconds=$seconds"
+	}
+}
+
+failover_java() {
+	echo "compat java failover: skipped: there is no program for it"
+}
+
 # listens reports whether something accepts connections at $1, "host:port".
 listens() {
 	(exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null
@@ -82,21 +108,71 @@ free_port() {
 }
 
 start_server() {
-	go build -o "$scratch/ledgerd" ./cmd/ledgerd
 	"$scratch/ledgerd" format --cluster=0 --replica=0 --replica-count=1 "$scratch/0_0.ledgerd"
 	address="127.0.0.1:$(free_port)"
 	"$scratch/ledgerd" start "--addresses=$address" "$scratch/0_0.ledgerd" >"$scratch/server.log" 2>&1 &
 	server=$!
+	await_server "$server" "$address" "$scratch/server.log"
+}
+
+# await_server returns when process $1 listens on $2. Its log is $3.
+await_server() {
 	for ((tries = 0; tries < 300; tries++)); do
-		listens "$address" && return
-		kill -0 "$server" 2>/dev/null || break
+		listens "$2" && return
+		kill -0 "$1" 2>/dev/null || break
 		sleep 0.1
 	done
-	echo "compat: ledgerd does not listen on $address:"
-	cat "$scratch/server.log"
+	echo "compat: ledgerd does not listen on $2:"
+	cat "$3"
 	exit 1
 }
 
+readonly replica_count=3
+
+start_cluster() {
+	local i addresses=()
+	for ((i = 0; i < replica_count; i++)); do
+		"$scratch/ledgerd" format --cluster=0 "--replica=$i" "--replica-count=$replica_count" "$scratch/cluster_$i.ledgerd"
+		addresses+=("127.0.0.1:$(free_port)")
+	done
+	address=$(IFS=, && echo "${addresses[*]}")
+	for ((i = 0; i < replica_count; i++)); do
+		start_replica "$i"
+	done
+	for ((i = 0; i < replica_count; i++)); do
+		await_server "${replicas[i]}" "${addresses[i]}" "$scratch/cluster_$i.log"
+	done
+}
+
+# start_replica starts replica $1 of the cluster.
+start_replica() {
+	"$scratch/ledgerd" start "--addresses=$address" "--cache-grid=16MiB" "--cache-accounts=16MiB" \
+		"$scratch/cluster_$1.ledgerd" >>"$scratch/cluster_$1.log" 2>&1 &
+	replicas[$1]=$!
+}
+
+# kill_each kills one replica after the other with SIGKILL, and so the primary at
+# least once, and starts it again.
+kill_each() {
+	local i
+	for ((i = 0; i < replica_count; i++)); do
+		sleep 2
+		kill -KILL "${replicas[i]}"
+		wait "${replicas[i]}" 2>/dev/null || true
+		sleep 1.5
+		start_replica "$i"
+	done
+}
+
+# limited runs function $1 in a shell of its own. A hung client must not hang the
+# whole: the official ones retry for ever.
+limited() {
+	export -f "${1?}" installed skipped
+	export scratch address seconds
+	timeout 300 bash -euo pipefail -c "$1"
+}
+
+go build -o "$scratch/ledgerd" ./cmd/ledgerd
 if [[ -n ${LEDGERD_ADDRESS:-} ]]; then
 	address=$LEDGERD_ADDRESS
 else
@@ -105,10 +181,7 @@ fi
 
 failed=0
 for client in "${clients[@]}"; do
-	# A hung client must not hang the whole: the official ones retry for ever.
-	export -f "play_$client" installed skipped
-	export scratch address
-	timeout 300 bash -euo pipefail -c "play_$client" || {
+	limited "play_$client" || {
 		echo "compat $client: FAILED (exit code $?)"
 		failed=1
 	}
@@ -120,5 +193,20 @@ if [[ -n $server ]] && ! kill -0 "$server" 2>/dev/null; then
 fi
 if ((failed)) && [[ -n $server ]]; then
 	tail -n 50 "$scratch/server.log"
+fi
+
+if [[ -z ${LEDGERD_ADDRESS:-} ]] && ! ((failed)); then
+	start_cluster
+	for client in "${clients[@]}"; do
+		seconds=14 # somewhat longer than kill_each takes
+		limited "failover_$client" &
+		player=$!
+		kill_each
+		wait "$player" || {
+			echo "compat $client failover: FAILED (exit code $?)"
+			tail -n 20 "$scratch"/cluster_*.log
+			failed=1
+		}
+	done
 fi
 exit "$failed"
