@@ -29,6 +29,8 @@ type trio struct {
 	packets     []packet
 	replies     map[u128.Uint128][]byte // the last one to each client
 	lastPrepare []byte                  // that was sent
+	// held, unless nil, says whether a message has to wait for the next pass.
+	held func(packet) bool
 	// restarts counts the replicas that wanted to be opened again.
 	restarts int
 	// lost, if not nil, says of a message between replicas that it does not arrive.
@@ -132,11 +134,16 @@ func (c *trio) pass() {
 			node.Tick()
 		}
 	}
+	var later []packet
 	for busy := true; busy; {
 		busy = false
 		for len(c.packets) > 0 {
 			p := c.packets[0]
 			c.packets = c.packets[1:]
+			if c.held != nil && c.held(p) {
+				later = append(later, p)
+				continue
+			}
 			if node := c.nodes[p.to]; node != nil {
 				c.deliver(node, p.frame)
 			}
@@ -159,6 +166,7 @@ func (c *trio) pass() {
 			}
 		}
 	}
+	c.packets = later
 }
 
 // checkPrimary demands that a primary has executed all that it knows to be
@@ -293,6 +301,43 @@ func TestCalmMakesImpatient(t *testing.T) {
 		}
 		c.start(primary)
 		c.settle()
+	}
+}
+
+// A backup that catches up with the help of another one notices that the primary
+// is dead: prepares that were asked for are no sign of it.
+func TestRepairIsNoSignOfThePrimary(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	c.settle()
+	primary := uint8(p.latest.View % 3)
+	lagging, other := (primary+1)%3, (primary+2)%3
+	c.kill(lagging)
+	for i := range 12 {
+		p.do(opSet, fmt.Sprint("key=", i))
+	}
+	c.start(lagging)
+	budget := 0 // of prepares that reach it
+	c.held = func(p packet) bool {
+		if p.to != lagging || wire.CommandOf(p.frame) != wire.CommandPrepare {
+			return false
+		}
+		budget--
+		return budget < 0
+	}
+	for range 20 {
+		c.pass()
+	}
+	c.kill(primary)
+	view := c.nodes[other].View()
+	for tick := 0; c.nodes[other].View() == view; tick++ {
+		if tick > 80 {
+			t.Fatalf("nobody has left the view after %d ticks: %v", tick, c.nodes)
+		}
+		if tick%20 == 0 {
+			budget = 1
+		}
+		c.pass()
 	}
 }
 

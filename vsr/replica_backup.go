@@ -25,13 +25,15 @@ func (r *Replica) onPrepare(message *buffer.Buffer) {
 		r.repair(&header, message)
 		return
 	}
-	fresh := r.status == statusNormal && View(header.View) == r.view && !r.isPrimary()
+	fresh, expected := r.status == statusNormal && View(header.View) == r.view && !r.isPrimary(), r.expects(&header)
 	if fresh {
-		g.heard = g.ticks
+		if !expected { // else it may have been asked for, of another backup
+			g.heard = g.ticks
+		}
 		g.known = max(g.known, op)
 		r.commitMax = max(r.commitMax, Op(header.Commit))
 	}
-	if op > r.head.op+stashMax || !fresh && !r.expects(&header) {
+	if op > r.head.op+stashMax || !fresh && !expected {
 		return
 	}
 	if slot := &g.stash[op%stashMax]; slot.message == nil || slot.header.Checksum != header.Checksum {
