@@ -76,7 +76,7 @@ func (r *Replica) onGetBlock(h *wire.Peer) {
 // that it is there already.
 func (r *Replica) answerWith(h *wire.Peer) func(whole []byte, sum checksum.Sum) {
 	to, have := h.Replica, h.ChecksumOf
-	answer := wire.Peer{Op: h.Op, Checkpoint: h.Checkpoint}
+	answer := wire.Peer{Op: h.Op, Commit: h.CheckpointOp}
 	return func(whole []byte, sum checksum.Sum) {
 		answer.ChecksumOf = sum
 		switch {
@@ -89,11 +89,13 @@ func (r *Replica) answerWith(h *wire.Peer) func(whole []byte, sum checksum.Sum) 
 	}
 }
 
-// sendBlock sends a block, or as block 0 the checkpoint.
+// sendBlock sends a block of the checkpoint at op peer.Commit, or as block 0 a
+// checkpoint.
 func (r *Replica) sendBlock(to uint8, peer wire.Peer, content []byte) {
 	message := r.options.Pool.Acquire(wire.HeaderSize + len(content))
 	peer.Frame = r.frame(wire.CommandBlock)
 	peer.Size = uint32(len(message.Bytes))
+	peer.CheckpointOp, peer.Checkpoint = r.root.Checkpoint.Op, r.root.Checkpoint.ID()
 	peer.Encode(message.Bytes)
 	copy(message.Bytes[wire.HeaderSize:], content)
 	wire.Seal(message.Bytes)
@@ -109,7 +111,7 @@ func (r *Replica) onBlock(h *wire.Peer, body []byte) {
 		if checkpoint.Decode(body) == nil {
 			r.adopt(&checkpoint)
 		}
-	case r.status == statusSyncing && h.Checkpoint == r.root.Checkpoint.ID() && r.group.receiver != nil:
+	case r.status == statusSyncing && Op(h.Commit) == r.CheckpointOp() && r.group.receiver != nil:
 		r.group.receiver.Put(block.Address(h.Op), h.ChecksumOf, body)
 	}
 }
