@@ -250,6 +250,25 @@ func (p *patron) next(operation byte) wire.Request {
 	}
 }
 
+// The backups execute a long op when the primary does, and a short one with the
+// next.
+func TestBackupsAreToldOfALongOp(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	c.settle()
+	for _, test := range []struct {
+		size int
+		told bool
+	}{{6000, true}, {10, false}, {6000, true}} {
+		p.do(opSet, "key="+strings.Repeat("x", test.size))
+		for i, node := range c.nodes {
+			if primary := p.latest.View%3 == uint32(i); !primary && (node.CommitMin() == c.nodes[p.latest.View%3].CommitMin()) != test.told {
+				t.Errorf("size %d: %v", test.size, node)
+			}
+		}
+	}
+}
+
 // The primary dies, again and again: what was acknowledged is there, and the
 // others go on within seconds. One that comes back catches up, by the journal or
 // by a checkpoint.

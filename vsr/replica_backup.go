@@ -140,6 +140,21 @@ func (r *Replica) sendCommit() {
 	}, nil)
 }
 
+// longShare is the part of the largest request from which on a prepare counts as
+// long.
+const longShare = 8
+
+// tellOfCommit tells the backups of a long op that is committed, if no prepare
+// will do so at once. They then execute it while this replica does, and not when
+// the next one has come, whose acknowledgement would wait for it.
+func (r *Replica) tellOfCommit(header *wire.Prepare) {
+	if r.alone() || Op(header.Op) != r.head.op || len(r.requests.waiting) > 0 ||
+		longShare*uint64(header.Size) < uint64(r.root.Layout.RequestSizeMax) {
+		return
+	}
+	r.tellAll(wire.CommandCommit, wire.Peer{Op: header.Op, ChecksumOf: header.Checksum, Commit: header.Op}, nil)
+}
+
 // onCommit handles the primary's heartbeat.
 func (r *Replica) onCommit(h *wire.Peer) {
 	g := &r.group

@@ -62,6 +62,7 @@ func (r *Replica) commitNext() {
 	if !r.leads() {
 		r.commitNextOfBackup(entry)
 	} else if entry != nil && r.isCommittable(entry) {
+		r.tellOfCommit(&entry.header)
 		r.startCommit(entry.header, entry.message.Retain())
 	}
 }
