@@ -19,7 +19,7 @@ import (
 // checkpoints are frequent.
 func layoutForTests() vsr.Layout {
 	layout := vsr.LayoutDefault(true)
-	layout.RequestSizeMax = vsr.LayoutDefault(false).RequestSizeMax
+	layout.RequestSizeMax, layout.JournalRingSize = vsr.LayoutDefault(false).RequestSizeMax, 10<<20
 	return layout
 }
 
