@@ -21,8 +21,7 @@ func (r *replica) mayForget() bool {
 	if r.alone() || r.forgetful || s.forgetful() >= quorums[len(s.replicas)]-1 {
 		return false
 	}
-	rots := s.options.fault == faultRot || s.options.fault == faultRead
-	return !rots || r.mayRot()
+	return !s.options.fault.damages() || r.mayRot()
 }
 
 // loseDisk replaces the disk by a new one, from which the replica recovers.

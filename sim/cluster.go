@@ -28,7 +28,7 @@ type clusterOptions struct {
 // change quorum at least, if no disk has rotted and none is lost; otherwise all.
 func (c *clusterOptions) core(r random, fault faultKind, forgetful bool) uint8 {
 	all := uint8(1)<<c.replicas - 1
-	if fault == faultRot || fault == faultRead || c.replicas == 1 || r.chance(50) || forgetful {
+	if fault.damages() || c.replicas == 1 || r.chance(50) || forgetful {
 		return all
 	}
 	least := [...]int{2: 2, 3: 2, 4: 3, 5: 3, 6: 4}[c.replicas]
@@ -57,8 +57,7 @@ func (r *replica) mayRot() bool {
 	return r.alone() || r.sim.options.cluster.victims>>r.index&1 == 1
 }
 
-// drawCluster makes up the cluster of a seed, and leaves out what clusters
-// cannot survive: disks that lose what they have acknowledged.
+// drawCluster makes up the cluster of a seed.
 func drawCluster(seed uint64, o *options) clusterOptions {
 	r := newRandom(seed, streamCluster)
 	c := clusterOptions{
@@ -70,7 +69,7 @@ func drawCluster(seed uint64, o *options) clusterOptions {
 	}
 	if c.replicas > 1 {
 		c.together = oneOf(r, 0, 10, 50)
-		o.fault = oneOf(r, faultNone, faultNone, faultRot, faultRead, faultWrite)
+		o.fault = oneOf(r, faultNone, faultNone, faultRot, faultRead, faultWrite, faultLost)
 		o.crashes *= 2
 		for range quorums[c.replicas] - 1 {
 			c.victims |= 1 << r.IntN(c.replicas)

@@ -19,7 +19,7 @@ type faultKind uint8
 const (
 	faultNone  faultKind = iota
 	faultRot             // a bit flips while the replica is down
-	faultRead            // a read fails, or has a flipped bit
+	faultRead            // a read fails, has a flipped bit, or is of another place
 	faultWrite           // a write or a sync is reported as failed
 	faultLost            // a write is reported as done, and was not
 )
@@ -28,6 +28,10 @@ const (
 func (k faultKind) String() string {
 	return [...]string{"none", "rot", "read", "write", "lost"}[k]
 }
+
+// damages reports whether a fault of this kind makes something on a disk, or what
+// is read of it, other than it should be.
+func (k faultKind) damages() bool { return k == faultRot || k == faultRead || k == faultLost }
 
 // fault is one fault of one process's life.
 type fault struct {
@@ -59,7 +63,7 @@ func (r *replica) drawFault() *fault {
 	case faultRot:
 		r.rot(f)
 	case faultRead:
-		f.at, f.effect = random.IntN(oneOf(random, 10, 100)), oneOf(random, faultdisk.Rotten, faultdisk.Unreadable)
+		f.at, f.effect = random.IntN(oneOf(random, 10, 100)), oneOf(random, faultdisk.Rotten, faultdisk.Unreadable, faultdisk.Misdirected)
 	case faultWrite:
 		f.at, f.effect = random.IntN(oneOf(random, 10, 100, 1000)), oneOf(random, faultdisk.Refused, faultdisk.Stored)
 		if random.chance(30) {

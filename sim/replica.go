@@ -385,7 +385,7 @@ func (r *replica) onFailure(err error) {
 	opened := r.process.opened
 	r.end()
 	switch {
-	case f.kind == faultLost:
+	case f.kind == faultLost && r.alone():
 		s.lose() // what was never written cannot be restored
 		return
 	case f.kind == faultRot && opened && f.offset < s.options.layout.GridOffset():
