@@ -88,10 +88,9 @@ func (b *checkPeers) checkPrepare(message []byte) error {
 // checkProgress compares what a replica says of itself with what it has said, and
 // with what others say of the same checkpoint.
 func (b *checkPeers) checkProgress(last *said, h *wire.Peer) error {
-	if h.Command == wire.CommandBlock {
-		h.LogView = last.logView // it does not tell
-	}
 	switch {
+	case h.Command == wire.CommandBlock:
+		return nil // which tells of the checkpoint that it is of
 	case h.View < last.view || h.LogView < last.logView || h.LogView > h.View:
 		return fmt.Errorf("view %d and log view %d after %d and %d", h.View, h.LogView, last.view, last.logView)
 	case h.CheckpointOp < last.checkpoint:

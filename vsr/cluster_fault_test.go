@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ledgerd/ledgerd/vsr"
+	"github.com/ledgerd/ledgerd/vsr/superblock"
 	"github.com/ledgerd/ledgerd/wire"
 )
 
@@ -84,8 +85,10 @@ func TestLogThatHasLostItsEndIsNoVote(t *testing.T) {
 	if !bytes.Equal(disk.Peek(record, wire.HeaderSize), disk.Peek(witness, wire.HeaderSize)) {
 		t.Fatalf("op %d is not where it should be", last.Op-1)
 	}
-	disk.Rot(record+100, 1)
-	disk.Rot(witness+100, 1)
+	spare := c.layout.JournalSparesOffset() + int64(last.Op-1)%int64(c.layout.JournalSpares)*superblock.SpareSize
+	for _, copied := range []int64{record, spare, witness} {
+		disk.Rot(copied+100, 1)
+	}
 
 	c.start(rotten)
 	c.start(third)

@@ -90,6 +90,10 @@ var mutations = []mutation{
 		"vsr/quorum.go",
 		"1: 1, 2: 2, 3: 2, 4: 3, 5: 3, 6: 4}",
 		"1: 1, 2: 1, 3: 1, 4: 2, 5: 2, 6: 3}",
+	}, {
+		"vsr/quorum.go",
+		"	return int(replicaCount) - quorumReplication(replicaCount) + 1\n",
+		"	return int(replicaCount) - quorumReplication(replicaCount)\n",
 	}}},
 	{name: "committed by fewer replicas than a quorum", edits: []edit{{
 		"vsr/replica_commit.go",
@@ -194,13 +198,13 @@ var mutations = []mutation{
 	}}},
 	{name: "journal overwrites what the checkpoint does not have", edits: []edit{{
 		"vsr/journal/journal.go",
-		"end-j.start.Offset <= j.config.RingSize &&",
-		"end-j.start.Offset <= 2*j.config.RingSize &&",
+		"end-kept.Offset <= j.config.RingSize &&",
+		"end-kept.Offset <= 2*j.config.RingSize &&",
 	}}},
 	{name: "checkpoint taken over without the mark that blocks lack", edits: []edit{{
 		"vsr/replica_sync.go",
-		"root.Checkpoint, root.Syncing = *checkpoint, true",
-		"root.Checkpoint, root.Syncing = *checkpoint, false",
+		"root.Checkpoint, root.Previous, root.Syncing = *checkpoint, *checkpoint, true",
+		"root.Checkpoint, root.Previous, root.Syncing = *checkpoint, *checkpoint, false",
 	}}},
 	{name: "blocks handed on that were not received", edits: []edit{{
 		"vsr/grid/transfer.go",
