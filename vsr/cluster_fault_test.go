@@ -158,3 +158,50 @@ func TestPrimaryThatLagsForfeits(t *testing.T) {
 	c.lost = nil
 	c.settle()
 }
+
+// A backup whose record has rotted before it was committed has no say in that,
+// though what came after it is durable there.
+func TestRottenRecordIsNotAcknowledged(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	q := c.newPatron(8)
+	p.do(opSet, "key=0")
+	c.settle()
+	primary := c.primary()
+	rotten := (primary + 1) % 3
+	c.kill((primary + 2) % 3)
+	c.lost = func(_, _ uint8, command wire.Command) bool { return command == wire.CommandPrepareOK }
+	p.tryFor(5, opSet, "key=1")
+	first := c.lastPrepare
+	q.tryFor(5, opSet, "key=2")
+	c.kill(primary)
+	c.kill(rotten)
+	c.start(rotten) // by which all witnesses are written
+	c.pass()
+	c.kill(rotten)
+	var header wire.Prepare
+	if err := header.Decode(first); err != nil {
+		t.Fatal(err)
+	}
+	record := c.layout.JournalRecordsOffset() + int64(header.Offset)
+	if !bytes.Equal(c.disks[rotten].Peek(record, len(first)), first) {
+		t.Fatalf("op %d is not where it should be", header.Op)
+	}
+	c.disks[rotten].Rot(record+100, 1)
+	spare := int64(header.Op) % int64(c.layout.JournalSpares) * superblock.SpareSize
+	c.disks[rotten].Rot(c.layout.JournalSparesOffset()+spare+100, 1)
+
+	c.lost = func(_, to uint8, command wire.Command) bool { return to == rotten && command == wire.CommandPrepare }
+	c.start(primary)
+	c.start(rotten)
+	for range 2000 {
+		if c.pass(); c.nodes[primary].CommitMin() >= vsr.Op(header.Op) {
+			t.Fatalf("op %d is committed, and only one replica has it: %v", header.Op, c.nodes)
+		}
+	}
+	if c.primary() != primary || c.nodes[primary].View() != c.nodes[rotten].View() {
+		t.Fatalf("nothing was put to the test: %v", c.nodes)
+	}
+	c.lost = nil
+	c.passUntil(500, "it is not committed", func() bool { return c.nodes[primary].CommitMin() > vsr.Op(header.Op) })
+}

@@ -111,10 +111,13 @@ func (r *Replica) appendBackup(slot *stashed) {
 	message.Release()
 }
 
-// sendPrepareOK tells the primary what is durable here. The log is the view's,
-// and log_view says so.
+// sendPrepareOK tells the primary what is durable here: not what was, and has
+// rotted before it was committed. The log is the view's, and log_view says so.
 func (r *Replica) sendPrepareOK() {
 	op := Op(r.journal.DurableOp())
+	if faulty, ok := r.journal.NextFaulty(uint64(r.commitMin)); ok {
+		op = min(op, Op(faulty)-1)
+	}
 	if sum, ok := r.checksumAt(op); ok {
 		r.tell(r.primaryOf(r.view), wire.CommandPrepareOK, wire.Peer{Op: uint64(op), ChecksumOf: sum, Commit: uint64(r.commitMin)}, nil)
 	}
