@@ -10,33 +10,41 @@ import (
 
 var faultTime = flag.Duration("kill.faults", 4*time.Second, "how long TestFaults makes faults")
 
-// A fault is something that is wrong with one replica, or with its roads.
+// faultVictims is how many replicas may have faults at a time.
+const faultVictims = 2
+
+// A fault is something that is wrong with a replica, or with its roads; or with
+// the roads of two, which still have each other.
 type fault struct {
-	name   string
-	victim *member
-	until  time.Time
-	begin  func(f *fault)
-	end    func(f *fault)
-	// in and out are the weather on the roads to the victim and away from it.
+	name    string
+	victims []*member
+	until   time.Time
+	// begin and end are for a fault of the first victim itself; or nil.
+	begin, end func(victim *member)
+	// in and out are the weather on the roads to the victims and away from them.
 	in, out weather
 	// clients says that those reach it by the same roads.
 	clients bool
 }
 
-// drawFault draws what happens to a replica, and for how long.
-func (c *cluster) drawFault(victim *member) *fault {
-	f := &fault{victim: victim, clients: c.random.IntN(2) == 0}
+// drawFault draws what happens to one or two replicas, and for how long.
+func (c *cluster) drawFault(victims []*member) *fault {
+	f := &fault{victims: victims, clients: c.random.IntN(2) == 0}
 	f.until = time.Now().Add(time.Duration(50+c.random.IntN(2000)) * time.Millisecond)
+	if len(victims) > 1 {
+		f.name, f.in, f.out = "split", weather{blocked: true}, weather{blocked: true}
+		f.until = f.until.Add(time.Second)
+		return f
+	}
 	var bad weather
 	switch c.random.IntN(8) {
 	case 0, 1:
-		f.name = "kill"
-		f.begin, f.end = func(f *fault) { c.kill(f.victim) }, func(f *fault) { c.start(f.victim) }
+		f.name, f.begin, f.end = "kill", c.kill, c.start
 		return f
 	case 2:
 		f.name = "stop"
-		f.begin = func(f *fault) { f.victim.server.command.Process.Signal(syscall.SIGSTOP) }
-		f.end = func(f *fault) { f.victim.server.command.Process.Signal(syscall.SIGCONT) }
+		f.begin = func(m *member) { m.server.command.Process.Signal(syscall.SIGSTOP) }
+		f.end = func(m *member) { m.server.command.Process.Signal(syscall.SIGCONT) }
 		return f
 	case 3:
 		f.name, bad = "close", weather{closed: true}
@@ -58,6 +66,25 @@ func (c *cluster) drawFault(victim *member) *fault {
 	return f
 }
 
+// hits reports whether a replica is a victim.
+func (f *fault) hits(m *member) bool { return slices.Contains(f.victims, m) }
+
+// drawVictims draws replicas for a new fault, beside those there are.
+func (c *cluster) drawVictims(faults []*fault) []*member {
+	var sound []*member
+	for _, i := range c.random.Perm(len(c.members)) {
+		m := c.members[i]
+		if !slices.ContainsFunc(faults, func(f *fault) bool { return f.hits(m) }) {
+			sound = append(sound, m)
+		}
+	}
+	room := faultVictims - (len(c.members) - len(sound))
+	if room > 1 && c.random.IntN(3) > 0 {
+		room = 1
+	}
+	return sound[:room]
+}
+
 // setWeather makes the weather on all roads what the faults say. Of two at the
 // ends of a road the later one has it.
 func (c *cluster) setWeather(faults []*fault) {
@@ -70,17 +97,18 @@ func (c *cluster) setWeather(faults []*fault) {
 			}
 			now := clear
 			for _, f := range faults {
-				if f.victim.index == i && f.out != clear {
+				from, to := f.hits(c.members[i]), f.hits(c.members[j])
+				if from && !to && f.out != clear {
 					now = f.out
 				}
-				if f.victim.index == j && f.in != clear {
+				if to && !from && f.in != clear {
 					now = f.in
 				}
 			}
 			road.set(now)
 		}
 		for _, f := range faults {
-			if f.victim.index == i && f.clients {
+			if f.hits(c.members[i]) && f.clients {
 				door = f.in
 			}
 		}
@@ -105,16 +133,14 @@ func TestFaults(t *testing.T) {
 		faults = slices.DeleteFunc(faults, func(f *fault) bool {
 			over := time.Now().After(f.until)
 			if over && f.end != nil {
-				f.end(f)
+				f.end(f.victims[0])
 			}
 			return over
 		})
-		victim := c.members[c.random.IntN(len(c.members))]
-		free := !slices.ContainsFunc(faults, func(f *fault) bool { return f.victim == victim })
-		if len(faults) < 2 && free && time.Now().Before(end) {
-			f := c.drawFault(victim)
+		if victims := c.drawVictims(faults); len(victims) > 0 && time.Now().Before(end) {
+			f := c.drawFault(victims)
 			if f.begin != nil {
-				f.begin(f)
+				f.begin(victims[0])
 			}
 			tally[f.name]++
 			faults = append(faults, f)
