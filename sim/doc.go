@@ -14,6 +14,7 @@
 //	cluster    how many replicas, who hears of whom, who is left in the end
 //	scheduler  virtual time: the only source of order
 //	network    packets between endpoints, which are replicas or clients
+//	pause      processes that stand still, and ways that are clogged
 //	storage    a replica's disk: delays, order of completion, injected faults
 //	replica    a data file and the process that serves it: start, crash, failure
 //	client     a session.Session and its calls; workload makes up the calls
@@ -26,7 +27,11 @@
 //	              replica
 //	checkBus      what is sent to clients: each request executed once and
 //	              answered by its own reply, after a quorum of disks has it,
-//	              ordinals and views never regress, nobody evicted without cause
+//	              ordinals never regress, in the order in which clients were
+//	              answered; nobody evicted without cause
+//	checkPeers    what replicas tell each other: no view and no checkpoint regresses,
+//	              an op is made once in a view, what is acknowledged is on the disk
+//	checkGrid     the disks, at checkpoints: equal, block for block
 //	checkState    all records of the ledger, read back, and their sums
 //	liveness      in simulation: when all faults have ended, so does each call,
 //	              and what is left of the cluster comes to one state

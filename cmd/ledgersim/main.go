@@ -21,6 +21,7 @@ import (
 
 func main() {
 	debug.SetGCPercent(400) // a run needs little memory and makes much garbage
+	debug.SetMemoryLimit(1 << 30)
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 

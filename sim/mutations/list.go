@@ -61,12 +61,12 @@ var mutations = []mutation{
 		"if err := wire.VerifyBody(record[:frame.Size]); err != nil {",
 		"if err := wire.VerifyBody(record[:frame.Size]); err != nil && false {",
 	}}},
-	{name: "block accepted without the checksum of its content", edits: []edit{{
+	{name: "block accepted without the checksum of its content", test: "vsr/grid TestDamageIsDetected", edits: []edit{{
 		"vsr/grid/block.go",
 		"	if got != checksum.Sum(buf[:16]) {",
 		"	if false {",
 	}}},
-	{name: "damaged record taken for the end of the log", edits: []edit{{
+	{name: "damaged record taken for the end of the log", test: "vsr/journal TestRotIsNeverTheEnd", edits: []edit{{
 		"vsr/journal/recover.go",
 		"	existed := max(r.lastWitness, j.start.CommitMax)\n	switch {",
 		"	existed := max(r.lastWitness, j.start.CommitMax)\n	switch {\n	case existed > 0:\n		r.makeStable()",
@@ -122,8 +122,8 @@ var mutations = []mutation{
 	}}},
 	{name: "log not cut off where it differs from that of the view", edits: []edit{{
 		"vsr/replica_repair.go",
-		"			case ok && sum != h.Checksum:\n				r.cutTo(op - 1)\n",
-		"			case ok && sum != h.Checksum:\n",
+		"	g.cut.set, g.cut.op = true, op\n",
+		"",
 	}}},
 	{name: "backup executes what is not committed", edits: []edit{{
 		"vsr/group.go",
@@ -157,7 +157,7 @@ var mutations = []mutation{
 		"			r.requests.pending[request.Client] = request.RequestChecksum\n",
 		"",
 	}}},
-	{name: "executed request makes room for a later one that is pending", edits: []edit{{
+	{name: "executed request makes room for a later one that is pending", test: "vsr TestExecutedRequestLeavesALaterOnePending", edits: []edit{{
 		"vsr/requests.go",
 		"	if q.pending[client] == request {",
 		"	if true {",
@@ -195,6 +195,11 @@ var mutations = []mutation{
 		"vsr/grid/freeset.go",
 		"	f.releasing.set(a)\n",
 		"	f.acquired.unset(a)\n	f.lowest = 0\n",
+	}}},
+	{name: "checkpoint named before the one before it is on a quorum", test: "vsr TestCheckpointWaitsForAQuorumToHaveTheOneBefore", edits: []edit{{
+		"vsr/replica_checkpoint.go",
+		"	return count >= r.quorum\n",
+		"	return true\n",
 	}}},
 	{name: "journal overwrites what the checkpoint does not have", edits: []edit{{
 		"vsr/journal/journal.go",

@@ -130,12 +130,12 @@ func try(a arguments, tree string, m mutation) (caught string, err error) {
 // tryTest runs one test, given as package and name.
 func tryTest(ctx context.Context, tree, test string) (caught string, err error) {
 	folder, name, _ := strings.Cut(test, " ")
-	build := exec.CommandContext(ctx, "go", "vet", "./"+folder)
+	build := exec.CommandContext(ctx, "go", "test", "-trimpath", "./"+folder, "-run", "^$")
 	build.Dir = tree
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("does not compile: %s", output)
 	}
-	run := exec.CommandContext(ctx, "go", "test", "./"+folder, "-run", "^"+name+"$")
+	run := exec.CommandContext(ctx, "go", "test", "-trimpath", "./"+folder, "-run", "^"+name+"$")
 	run.Dir = tree
 	if run.Run() == nil {
 		return "", nil
@@ -146,7 +146,7 @@ func tryTest(ctx context.Context, tree, test string) (caught string, err error) 
 // trySeeds runs the simulator until a seed fails.
 func trySeeds(ctx context.Context, a arguments, tree string) (caught string, err error) {
 	program := filepath.Join(tree, "ledgersim.mutated")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/ledgersim")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, "./cmd/ledgersim")
 	build.Dir = tree
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("does not compile: %s", output)
