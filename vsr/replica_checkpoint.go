@@ -79,10 +79,11 @@ func (r *Replica) checkpointGrid(next *superblock.Checkpoint) {
 
 // nameCheckpoint names the checkpoint that was made in the superblock, as soon as
 // the one before is durable on a replication quorum: from then on nobody may need
-// what only the last but one has, and it is overwritten.
+// what only the last but one has, and it is overwritten. All witnesses up to it
+// are durable: by them a restart finds the log that is kept for others.
 func (r *Replica) nameCheckpoint() {
 	next := r.commit.made
-	if next == nil || !r.onQuorum(r.CheckpointOp()) {
+	if next == nil || !r.journal.Witnessed(next.Op) || !r.onQuorum(r.CheckpointOp()) {
 		return
 	}
 	r.commit.made = nil

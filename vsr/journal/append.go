@@ -128,6 +128,16 @@ func (j *Journal) witnessesDue() bool {
 	return j.unsparedOp > j.witnessedOp || j.recordedOp-j.witnessedOp > uint64(j.config.Spares/2)
 }
 
+// Witnessed reports whether the witness of a durable op is durable too. If it is
+// not, it is written now.
+func (j *Journal) Witnessed(op uint64) bool {
+	j.unsparedOp = max(j.unsparedOp, op)
+	if !j.failed {
+		j.writeWitnesses()
+	}
+	return op <= j.witnessedOp
+}
+
 // writeWitnesses starts a write of the witnesses that are due, as many as one
 // write can take. The sectors are copied, because slots in them may change
 // while they are in flight.

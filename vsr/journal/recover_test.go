@@ -363,3 +363,29 @@ func TestLogOfTheCheckpointBeforeIsKept(t *testing.T) {
 		t.Errorf("with a full journal, ops %s can be read", got)
 	}
 }
+
+// Witnesses that a spare has put off are written before a checkpoint is named: the
+// log before it is found by them.
+func TestWitnessesBeforeACheckpoint(t *testing.T) {
+	w := newWriter(1, withSpares(testConfig()))
+	w.mustRecover(t)
+	for range 3 {
+		w.append(t, 16)
+	}
+	w.disk.Run()
+	if w.journal.Witnessed(3) {
+		t.Fatal("the witnesses were not put off")
+	}
+	w.disk.Run()
+	if !w.journal.Witnessed(3) {
+		t.Fatal("they are not written")
+	}
+	w.checkpoint(3)
+	w.disk = w.disk.PowerCut()
+	w.mustRecover(t)
+	for op := uint64(1); op <= 3; op++ {
+		if got, err := w.read(op); err != nil || !bytes.Equal(got, w.log[op]) {
+			t.Errorf("op %d: %v", op, err)
+		}
+	}
+}
