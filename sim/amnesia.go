@@ -18,16 +18,25 @@ func (s *simulation) forgetful() int {
 // time that no good copy of something is left.
 func (r *replica) mayForget() bool {
 	s := r.sim
-	if r.alone() || r.forgetful || s.forgetful() >= quorums[len(s.replicas)]-1 {
+	switch {
+	case r.standby():
+		return true
+	case r.alone() || r.forgetful || s.forgetful() >= quorums[s.options.cluster.replicas]-1:
 		return false
 	}
 	return !s.options.fault.damages() || r.mayRot()
 }
 
-// loseDisk replaces the disk by a new one, from which the replica recovers.
+// loseDisk replaces the disk by a new one, from which the replica recovers; a
+// standby, which has promised nothing, begins anew.
 func (r *replica) loseDisk() {
 	r.sim.totals.DisksLost++
 	r.sim.trace("replica %d loses its disk", r.index)
+	if r.standby() {
+		r.view = 0
+		r.format(0)
+		return
+	}
 	r.forgetful = true
 	r.format(uint64(r.sim.totals.DisksLost))
 }

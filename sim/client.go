@@ -46,10 +46,10 @@ type client struct {
 func (s *simulation) newClient() *client {
 	c := &client{
 		sim: s, id: u128.Uint128{Lo: uint64(len(s.clients) + 1), Hi: s.clientRandom.Uint64()},
-		random: s.clientRandom, connected: make([]bool, len(s.replicas)),
+		random: s.clientRandom, connected: make([]bool, s.options.cluster.replicas),
 	}
 	c.session = session.New(session.Config{
-		Cluster: s.cluster, Client: c.id, Release: wire.Release0_17_9, Replicas: len(s.replicas),
+		Cluster: s.cluster, Client: c.id, Release: wire.Release0_17_9, Replicas: s.options.cluster.replicas,
 		Random: s.clientRandom.Rand, Buffers: &s.buffers, Host: c,
 	})
 	s.clients = append(s.clients, c)

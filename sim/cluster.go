@@ -13,6 +13,7 @@ import (
 // clusterOptions are what the replicas of a run do to one another.
 type clusterOptions struct {
 	replicas       int
+	standbys       int           // with the indexes after those of the replicas
 	partitionEvery time.Duration // on average; 0: never
 	oneWay         int           // percent of partitions
 	pauseEvery     time.Duration // on average a process stands still; 0: never
@@ -75,16 +76,20 @@ func drawCluster(seed uint64, o *options) clusterOptions {
 			c.victims |= 1 << r.IntN(c.replicas)
 		}
 		c.losses = oneOf(r, 0, 0, 10, 50)
+		c.standbys = oneOf(r, 0, 0, 0, 1, 2)
 	}
 	return c
 }
+
+// standby reports whether the replica is a standby.
+func (r *replica) standby() bool { return r.index >= r.sim.options.cluster.replicas }
 
 // alone reports whether the replica is its whole cluster.
 func (r *replica) alone() bool { return r.sim.options.cluster.replicas == 1 }
 
 // partition says which replicas hear of which: a bit for each.
 type partition struct {
-	deaf [wire.ReplicasMax]uint8 // to whom each is deaf
+	deaf [wire.MembersMax]uint8 // to whom each is deaf
 }
 
 func (p *partition) cut(from, to int) bool { return p.deaf[to]>>from&1 == 1 }
@@ -210,14 +215,14 @@ func (s *simulation) positions() string {
 func (b *checkBus) checkWitnesses(ordinal uint64) error {
 	var err error
 	found := 0
-	for _, r := range b.sim.replicas {
+	for _, r := range b.sim.replicas[:b.sim.options.cluster.replicas] {
 		if e := b.checkWitness(r, ordinal); e != nil && !r.forgetful {
 			err = e
 			continue
 		}
 		found++
 	}
-	if quorum := quorums[len(b.sim.replicas)]; found < quorum {
+	if quorum := quorums[b.sim.options.cluster.replicas]; found < quorum {
 		return fmt.Errorf("on %d disks, of which a quorum is %d: %w", found, quorum, err)
 	}
 	return nil

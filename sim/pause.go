@@ -77,7 +77,7 @@ func (s *simulation) pauseInTime() {
 }
 
 // clogs says until when what is sent from one replica to another waits.
-type clogs [wire.ReplicasMax][wire.ReplicasMax]time.Duration
+type clogs [wire.MembersMax][wire.MembersMax]time.Duration
 
 // clogInTime clogs the way from one replica to another now and then: what is sent
 // on it is held, and then arrives all at once.

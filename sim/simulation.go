@@ -137,7 +137,7 @@ func newSimulation(seed uint64, trace func(string)) *simulation {
 	s.workload = newWorkload(s)
 	s.network.cut = s.partition.cut
 	s.network.held = func(from, to int) time.Duration { return s.clogs[from][to] }
-	for i := range s.options.cluster.replicas {
+	for i := range s.options.cluster.replicas + s.options.cluster.standbys {
 		s.replicas = append(s.replicas, newReplica(s, i))
 	}
 	return s
@@ -198,7 +198,7 @@ func (s *simulation) calmDown() {
 	s.partition, s.clogs = partition{}, clogs{}
 	core := s.options.cluster.core(s.faults, s.options.fault, s.forgetful() > 0)
 	for _, r := range s.replicas {
-		if r.gone = core>>r.index&1 == 0; r.gone {
+		if r.gone = core>>r.index&1 == 0 && !r.standby(); r.gone {
 			s.trace("replica %d is given up", r.index)
 			if r.process != nil {
 				r.end()
@@ -337,8 +337,12 @@ func (s *simulation) note(packet []byte) {
 	s.fingerprint.Write(packet[:min(len(packet), wire.HeaderSize)])
 }
 
-// connectClient lets a client connect to a replica, after a while.
+// connectClient lets a client connect to a replica, after a while. No client knows
+// of standbys.
 func (s *simulation) connectClient(c *client, replica int) {
+	if s.replicas[replica].standby() {
+		return
+	}
 	p := s.replicas[replica].process
 	s.scheduler.after(s.clientRandom.duration(0, reconnectMax), func() {
 		if !p.dead {
@@ -357,6 +361,9 @@ func (s *simulation) connectClients(replica int) {
 
 // disconnectClients lets clients notice that a process has died.
 func (s *simulation) disconnectClients(replica int) {
+	if s.replicas[replica].standby() {
+		return
+	}
 	for _, c := range s.clients {
 		c.disconnect(replica)
 	}

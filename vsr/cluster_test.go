@@ -23,6 +23,7 @@ type trio struct {
 	layout      vsr.Layout
 	pool        buffer.Pool
 	now         uint64
+	replicas    int // without standbys
 	disks       []*faultdisk.Disk
 	stalled     [wire.ReplicasMax]stall
 	nodes       []*vsr.Replica // nil: down
@@ -84,8 +85,11 @@ func (m member) SendToClient(client u128.Uint128, message *buffer.Buffer) {
 
 func newTrio(t *testing.T) *trio { return newCluster(t, 3) }
 
-func newCluster(t *testing.T, count int) *trio {
-	c := &trio{t: t, layout: smallLayout(), now: 1_000_000, replies: map[u128.Uint128][]byte{}}
+func newCluster(t *testing.T, count int) *trio { return newClusterWithStandbys(t, count, 0) }
+
+func newClusterWithStandbys(t *testing.T, replicas, standbys int) *trio {
+	count := replicas + standbys
+	c := &trio{t: t, layout: smallLayout(), now: 1_000_000, replicas: replicas, replies: map[u128.Uint128][]byte{}}
 	c.disks, c.nodes = make([]*faultdisk.Disk, count), make([]*vsr.Replica, count)
 	for i := range c.disks {
 		c.format(uint8(i), 0)
@@ -98,7 +102,7 @@ func newCluster(t *testing.T, count int) *trio {
 func (c *trio) format(i uint8, recovery uint64) {
 	c.disks[i] = faultdisk.New(rand.New(rand.NewPCG(uint64(i), 7+recovery)))
 	c.disks[i].Poke(0, vsr.Format(vsr.FormatConfig{
-		Replica: i, ReplicaCount: uint8(len(c.disks)), Layout: c.layout, Recovery: recovery,
+		Replica: i, ReplicaCount: uint8(c.replicas), Layout: c.layout, Recovery: recovery,
 	}))
 }
 
@@ -452,12 +456,7 @@ func TestAcknowledgementNamesThePrepare(t *testing.T) {
 	c.kill(other)
 	c.kill((primary + 2) % 3)
 	before := c.nodes[primary].CommitMin()
-	header := p.next(opSet)
-	header.Release, header.Size = wire.Release0_17_9, wire.HeaderSize+16
-	frame := append(make([]byte, wire.HeaderSize), text("key=1")...)
-	header.Encode(frame)
-	wire.Seal(frame)
-	c.deliver(c.nodes[primary], frame)
+	c.deliver(c.nodes[primary], p.frame("key=1"))
 	c.pass()
 	c.forge(primary, other, wire.Peer{Op: uint64(before + 1), ChecksumOf: checksum.Of([]byte("another"))}, wire.CommandPrepareOK)
 	c.pass()

@@ -17,6 +17,9 @@ func LayoutDefault(development bool) Layout { return superblock.DefaultLayout(de
 // ReplicasMax is how many replicas a cluster has at most.
 const ReplicasMax = wire.ReplicasMax
 
+// StandbysMax is how many standbys it has at most; see wire.StandbysMax.
+const StandbysMax = wire.StandbysMax
+
 // FormatConfig says whose data file is made.
 type FormatConfig struct {
 	Cluster      u128.Uint128

@@ -33,6 +33,8 @@ const stashMax = 32
 // group is a replica's part in a cluster of more than one.
 type group struct {
 	ticks uint64
+	// standbys are those that have been heard of, a bit for each.
+	standbys uint16
 	// forwarded counts the requests passed on to the primary in this tick: a
 	// circle of replicas in different views must not pass them on for ever.
 	forwarded int
@@ -219,12 +221,10 @@ func (r *Replica) commitNextOfBackup(entry *prepared) {
 	})
 }
 
-// broadcast sends a message to all other replicas.
+// broadcast sends a message to all other replicas and to the standbys.
 func (r *Replica) broadcast(message *buffer.Buffer) {
-	for i := range r.root.ReplicaCount {
-		if i != r.root.Replica {
-			r.options.Peers.SendToReplica(i, message)
-		}
+	for i := range r.others() {
+		r.options.Peers.SendToReplica(i, message)
 	}
 }
 

@@ -118,7 +118,7 @@ func (r *Replica) sendPrepareOK() {
 	if faulty, ok := r.journal.NextFaulty(uint64(r.commitMin)); ok {
 		op = min(op, Op(faulty)-1)
 	}
-	if sum, ok := r.checksumAt(op); ok {
+	if sum, ok := r.checksumAt(op); ok && !r.standby() {
 		r.tell(r.primaryOf(r.view), wire.CommandPrepareOK, wire.Peer{Op: uint64(op), ChecksumOf: sum, Commit: uint64(r.commitMin)}, nil)
 	}
 }

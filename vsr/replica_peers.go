@@ -57,7 +57,7 @@ func (r *Replica) tickGroup() {
 // suspect says that the primary should go. It binds nobody: the replica stays
 // where it is until a quorum wants to leave.
 func (r *Replica) suspect() {
-	if r.group.updating {
+	if r.group.updating || r.standby() {
 		return
 	}
 	target := r.group.entering + 1
@@ -111,8 +111,7 @@ func (r *Replica) onPeerOfAnyView(h *wire.Peer, body []byte) bool {
 // onPeer handles all messages of other replicas but prepares.
 func (r *Replica) onPeer(message *buffer.Buffer) {
 	var h wire.Peer
-	if r.alone() || !wire.CommandOf(message.Bytes).IsPeer() || h.Decode(message.Bytes) != nil ||
-		h.Replica == r.root.Replica || h.Replica >= r.root.ReplicaCount {
+	if r.alone() || !wire.CommandOf(message.Bytes).IsPeer() || h.Decode(message.Bytes) != nil || !r.hears(&h) {
 		return
 	}
 	if r.noteCheckpoint(&h); r.onPeerOfAnyView(&h, message.Bytes[wire.HeaderSize:]) {

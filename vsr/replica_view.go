@@ -76,6 +76,10 @@ func (r *Replica) sendJoin() {
 	if !r.changesView() || g.goal.set || g.cut.set || !r.journal.Quiet() || r.journal.LostOp() != 0 {
 		return
 	}
+	if r.standby() {
+		r.tell(r.primaryOf(r.view), wire.CommandGetView, wire.Peer{}, nil)
+		return
+	}
 	if r.Recovering() {
 		if !r.isPrimary() {
 			r.tell(r.primaryOf(r.view), wire.CommandJoinView, wire.Peer{Nonce: r.root.Recovery}, nil)
@@ -282,10 +286,8 @@ func (r *Replica) enterNormal() {
 		g.ackedAt[i] = g.ticks
 	}
 	r.inherit()
-	for i := range r.root.ReplicaCount {
-		if i != r.root.Replica {
-			r.sendView(i, 0)
-		}
+	for i := range r.others() {
+		r.sendView(i, 0)
 	}
 }
 

@@ -38,3 +38,10 @@ const (
 // ReplicasMax is the largest number of replicas in a cluster. Official clients
 // index an array of this size by PongClient.Replica.
 const ReplicasMax = 6
+
+// StandbysMax is the largest number of standbys of a cluster: they have the
+// indexes after those of the replicas. MembersMax is that of both together.
+const (
+	StandbysMax = 6
+	MembersMax  = ReplicasMax + StandbysMax
+)

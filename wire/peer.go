@@ -103,7 +103,7 @@ func (h *Peer) Validate() error {
 	switch {
 	case !h.Command.IsPeer():
 		return h.invalid("command", "is not one between replicas")
-	case h.Replica >= ReplicasMax:
+	case h.Replica >= MembersMax:
 		return h.invalid("replica", "is no index of a replica")
 	case h.Command == CommandBlock:
 		return nil // its size has been compared with the command's

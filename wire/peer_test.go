@@ -42,7 +42,7 @@ func TestPeerRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Peer){
 		"a command of clients":         func(h *Peer) { h.Command = CommandRequest },
 		"no release":                   func(h *Peer) { h.Release = 0 },
-		"no replica":                   func(h *Peer) { h.Replica = ReplicasMax },
+		"no replica":                   func(h *Peer) { h.Replica = MembersMax },
 		"a body where there is none":   func(h *Peer) { h.Size += HeaderSize },
 		"a body that is not headers":   func(h *Peer) { h.Command, h.Size = CommandView, HeaderSize+16 },
 		"more headers than there are":  func(h *Peer) { h.Command, h.Size = CommandView, (2+HeadersMax)*HeaderSize },

@@ -20,11 +20,15 @@ A cluster has 1 to 6 replicas, each with a data file of its own: on machines of
 their own, so that they do not fail together. Three go on serving when any one
 of them is lost, five or six when any two are.
 
+A standby has a copy of everything, and no voice: the cluster neither waits for
+it nor counts on it.
+
 The cluster's number keeps clients and replicas of different clusters apart:
 choose one at random for production, 0 is for tests.`,
 		Example: `  ledgerd format --cluster=0 --replica=0 --replica-count=1 0_0.ledger
   ledgerd format --cluster=0 --replica=0 --replica-count=1 --development small.ledger
-  ledgerd format --cluster=7 --replica=2 --replica-count=3 7_2.ledger`,
+  ledgerd format --cluster=7 --replica=2 --replica-count=3 7_2.ledger
+  ledgerd format --cluster=7 --standby --replica=3 --replica-count=3 7_3.ledger`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := server.Format(args[0], config); err != nil {
@@ -36,6 +40,7 @@ choose one at random for production, 0 is for tests.`,
 		},
 	}
 	addFormatFlags(cmd, &config)
+	cmd.Flags().BoolVar(&config.Standby, "standby", false, "make a file for a standby, whose index follows those of the replicas")
 	return cmd
 }
 

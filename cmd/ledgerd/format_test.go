@@ -8,6 +8,24 @@ import (
 	"testing"
 )
 
+func TestFormatStandby(t *testing.T) {
+	for _, test := range []struct {
+		flags, complaint string
+	}{
+		{"--standby --replica=3 --replica-count=3", ""},
+		{"--replica=3 --replica-count=3", "replica 3 of 3"},
+		{"--standby --replica=2 --replica-count=3", "indexes of standbys are from 3 to 8"},
+		{"--standby --replica=9 --replica-count=3", "indexes of standbys are from 3 to 8"},
+		{"--standby --replica=1 --replica-count=1", "a cluster of one has no standbys"},
+	} {
+		path := filepath.Join(t.TempDir(), "standby.ledger")
+		args := append([]string{"format", "--cluster=0", "--development", path}, strings.Fields(test.flags)...)
+		if got := ledgerd(t, args...); (got.code == 0) != (test.complaint == "") || !strings.Contains(got.stderr, test.complaint) {
+			t.Errorf("%s: %+v", test.flags, got)
+		}
+	}
+}
+
 func TestFormat(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "0_0.ledger")
 	args := []string{"format", "--cluster=340282366920938463463374607431768211455", "--replica=0", "--replica-count=1", "--development", path}

@@ -28,11 +28,12 @@ func newStart() *cobra.Command {
 		Short: "Serve the ledger in a data file",
 		Long: `Serve the ledger in a data file until SIGINT or SIGTERM.
 
-Addresses are those of all replicas, in the order of their indexes, separated by
-commas: "3000", "127.0.0.1:3000", "[::1]:3000" or "db1.example:3000". A missing
-host is 127.0.0.1, a missing port is 3001. Each replica listens at its own
-address, for clients and for the other replicas, which all get the same list; in
-a replica's own list its address may be that of all interfaces, "0.0.0.0:3000".
+Addresses are those of all replicas, and of standbys if there are any, in the
+order of their indexes, separated by commas: "3000", "127.0.0.1:3000",
+"[::1]:3000" or "db1.example:3000". A missing host is 127.0.0.1, a missing port
+is 3001. Each replica listens at its own address, for clients and for the other
+replicas, which all get the same list; in a replica's own list its address may be
+that of all interfaces, "0.0.0.0:3000".
 
 Port 0, for a cluster of one, lets the system choose: the port is then the only
 line on standard output. Logs go to standard error.
@@ -64,7 +65,7 @@ Give --cache-accounts what the accounts in use take, about 200 bytes each, and
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&addresses, "addresses", "", "addresses of all replicas, separated by commas")
+	flags.StringVar(&addresses, "addresses", "", "addresses of all replicas, then of standbys, separated by commas")
 	flags.BoolVar(&config.Development, "development", false,
 		"use less memory, and do without direct I/O where the file system lacks it: not for production")
 	flags.Var(&limitRequest, "limit-request", "largest request to accept (default 1MiB, with --development 32KiB)")

@@ -23,6 +23,9 @@ type FormatConfig struct {
 	Cluster      u128.Uint128
 	Replica      uint8
 	ReplicaCount uint8
+	// Standby says that Replica is the index of a standby: one of the six after
+	// those of the replicas.
+	Standby bool
 	// Development makes a small file: under 16 MB instead of 64 MB.
 	Development bool
 }
@@ -47,7 +50,12 @@ func create(path string, config FormatConfig, recovery uint64) error {
 	switch {
 	case config.ReplicaCount < 1 || config.ReplicaCount > vsr.ReplicasMax:
 		return fmt.Errorf("%w: %d; a cluster has 1 to %d", ErrReplicaCount, config.ReplicaCount, vsr.ReplicasMax)
-	case config.Replica >= config.ReplicaCount:
+	case config.Standby && config.ReplicaCount == 1:
+		return fmt.Errorf("%w: a cluster of one has no standbys", ErrReplicaCount)
+	case config.Standby && (config.Replica < config.ReplicaCount || config.Replica >= config.ReplicaCount+vsr.StandbysMax):
+		return fmt.Errorf("%w: standby %d of %d replicas; indexes of standbys are from %d to %d", ErrReplica, config.Replica,
+			config.ReplicaCount, config.ReplicaCount, config.ReplicaCount+vsr.StandbysMax-1)
+	case !config.Standby && config.Replica >= config.ReplicaCount:
 		return fmt.Errorf("%w: replica %d of %d; indexes are from 0 to %d", ErrReplica, config.Replica, config.ReplicaCount,
 			config.ReplicaCount-1)
 	}

@@ -29,7 +29,7 @@ var ErrAddresses = errors.New("addresses do not fit the data file")
 type Config struct {
 	// Path names the data file.
 	Path string
-	// Addresses are those of all replicas, host:port, by replica index. Port
+	// Addresses are those of all replicas and standbys, host:port, by index. Port
 	// 0 of a single replica picks a free one; see Server.Addr.
 	Addresses []string
 	// Identity, unless nil, is whose data file it must be.
@@ -160,9 +160,13 @@ func (s *Server) onOpen(replica *vsr.Replica, err error) {
 // replica must have opened: only then is the cluster known, and anything to say.
 func (s *Server) listen(replica *vsr.Replica) error {
 	addresses := s.config.Addresses
-	if count := int(replica.ReplicaCount()); len(addresses) != count {
-		return fmt.Errorf("%w: %d given, the cluster has %d replicas; give those of all, in the order of their indexes",
+	count := int(replica.ReplicaCount())
+	if len(addresses) != count && (count == 1 || len(addresses) < count || len(addresses) > count+vsr.StandbysMax) {
+		return fmt.Errorf("%w: %d given, the cluster has %d replicas; give those of all, in the order of their indexes, then those of standbys",
 			ErrAddresses, len(addresses), count)
+	}
+	if int(replica.Index()) >= len(addresses) {
+		return fmt.Errorf("%w: %d given, and this is standby %d", ErrAddresses, len(addresses), replica.Index())
 	}
 	var err error
 	s.bus, err = bus.Listen(bus.Config{

@@ -77,7 +77,7 @@ type Bus struct {
 	replicaBudget *budget
 	// links are the ways to the other replicas, nil for this one and for those
 	// that do not exist.
-	links   [wire.ReplicasMax]*link
+	links   [wire.MembersMax]*link
 	running sync.WaitGroup
 	closing chan struct{} // closed by Close
 
@@ -92,7 +92,7 @@ type Bus struct {
 	clients map[u128.Uint128]*connection
 	// replicas are the connections on which each replica sends; in connections
 	// too.
-	replicas [wire.ReplicasMax]*connection
+	replicas [wire.MembersMax]*connection
 }
 
 // Listen starts to accept connections. The error is that of the operating

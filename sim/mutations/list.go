@@ -258,4 +258,13 @@ var mutations = []mutation{
 		"	r.follow(Op(h.Op), h.ChecksumOf, Op(h.Commit), headers)",
 		"	g.goal.set, g.goal.op, g.goal.checksum = true, r.head.op, r.head.checksum",
 	}}},
+	{name: "voice of a standby is heard", test: "vsr TestStandbyHasNoVoice", edits: []edit{{
+		"vsr/replica_backup.go",
+		"; ok && !r.standby() {",
+		"; ok {",
+	}, {
+		"vsr/replica_standby.go",
+		"	default:\n		return false\n	}\n",
+		"	}\n",
+	}}},
 }

@@ -15,12 +15,13 @@ import (
 //
 // Invariants, checked by Validate:
 //  1. Sequence >= 1;
-//  2. Replica < ReplicaCount <= wire.ReplicasMax;
+//  2. ReplicaCount <= wire.ReplicasMax, and Replica is less than that, or, if
+//     there is more than one, that of one of wire.StandbysMax standbys;
 //  3. LogView <= View;
 //  4. Checkpoint.Op <= CommitMax;
 //  5. Previous.Op <= Checkpoint.Op;
 //  6. Layout, Checkpoint and Previous are valid by themselves;
-//  7. Recovery is 0 in a cluster of one.
+//  7. Recovery is 0 in a cluster of one, and at a standby.
 type State struct {
 	// Sequence counts the updates of this file; a new file has 1. Parent is
 	// the checksum of the root before this one, zero in a new file. Update
@@ -58,14 +59,15 @@ func (s *State) Validate() error {
 	switch {
 	case s.Sequence == 0:
 		return fmt.Errorf("superblock: sequence is 0")
-	case s.ReplicaCount == 0 || s.ReplicaCount > wire.ReplicasMax || s.Replica >= s.ReplicaCount:
+	case s.ReplicaCount == 0 || s.ReplicaCount > wire.ReplicasMax || s.Replica >= s.ReplicaCount+wire.StandbysMax,
+		s.ReplicaCount == 1 && s.Replica > 0:
 		return fmt.Errorf("superblock: replica %d of %d", s.Replica, s.ReplicaCount)
 	case s.LogView > s.View:
 		return fmt.Errorf("superblock: log view %d is above view %d", s.LogView, s.View)
 	case s.Checkpoint.Op > s.CommitMax:
 		return fmt.Errorf("superblock: checkpoint at op %d is above the highest commit %d", s.Checkpoint.Op, s.CommitMax)
-	case s.Recovery != 0 && s.ReplicaCount == 1:
-		return fmt.Errorf("superblock: nobody to recover from")
+	case s.Recovery != 0 && (s.ReplicaCount == 1 || s.Replica >= s.ReplicaCount):
+		return fmt.Errorf("superblock: nothing to recover")
 	case s.Previous.Op > s.Checkpoint.Op:
 		return fmt.Errorf("superblock: checkpoint at op %d follows one at op %d", s.Checkpoint.Op, s.Previous.Op)
 	}
