@@ -112,6 +112,49 @@ func TestLostDataFileKeepsPromises(t *testing.T) {
 	c.settle()
 }
 
+// Who cannot get the log does not count.
+func TestLostDataFileWaitsForTheLog(t *testing.T) {
+	c := newTrio(t)
+	p := c.newPatron(7)
+	p.do(opSet, "key=1")
+	c.settle()
+	lost := uint8((c.nodes[0].View() + 1) % 3)
+	c.lost = func(_, to uint8, command wire.Command) bool { return to == lost && command == wire.CommandPrepare }
+	c.loseDisk(lost, 100)
+	for range 300 {
+		c.pass()
+		if !c.nodes[lost].Recovering() {
+			t.Fatalf("counts again: %v", c.nodes)
+		}
+	}
+	c.lost = nil
+	c.settle()
+}
+
+// Two that have forgotten do not tell each other what was.
+func TestLostDataFilesAreNoWitnesses(t *testing.T) {
+	c := newCluster(t, 5)
+	p := c.newPatron(7)
+	p.do(opSet, "key=1")
+	c.settle()
+	primary := uint8(c.nodes[0].View() % 5)
+	first, second, down := (primary+1)%5, (primary+2)%5, (primary+3)%5
+	c.kill(down)
+	c.loseDisk(first, 100)
+	c.loseDisk(second, 101)
+	for range 1000 {
+		c.pass()
+		if !c.nodes[first].Recovering() || !c.nodes[second].Recovering() {
+			t.Fatalf("counts again: %v", c.nodes)
+		}
+	}
+	c.start(down)
+	c.settle()
+	if got := p.do(opGet, "key"); got != "1" {
+		t.Errorf("the value is %q", got)
+	}
+}
+
 // One who has forgotten what it acknowledged does not help to bury it: of three
 // replicas two have acknowledged a value, of which one loses its data file. With
 // the third, which has never heard of the value, it makes no view.

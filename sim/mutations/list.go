@@ -253,7 +253,12 @@ var mutations = []mutation{
 		"r.enterView(r.view + View(r.root.ReplicaCount) - 1)",
 		"r.enterView(r.view + 1)",
 	}}},
-	{name: "replica without memory counts before it has the log", edits: []edit{{
+	{name: "replica without memory is a witness", test: "vsr TestLostDataFilesAreNoWitnesses", edits: []edit{{
+		"vsr/replica_amnesia.go",
+		"	case r.Recovering() || r.isPrimary() && !r.leads():",
+		"	case r.isPrimary() && !r.leads():",
+	}}},
+	{name: "replica without memory counts before it has the log", test: "vsr TestLostDataFileWaitsForTheLog", edits: []edit{{
 		"vsr/replica_amnesia.go",
 		"	r.follow(Op(h.Op), h.ChecksumOf, Op(h.Commit), headers)",
 		"	g.goal.set, g.goal.op, g.goal.checksum = true, r.head.op, r.head.checksum",
