@@ -25,7 +25,7 @@ type trio struct {
 	now         uint64
 	replicas    int // without standbys
 	disks       []*faultdisk.Disk
-	stalled     [wire.ReplicasMax]stall
+	stalled     [wire.MembersMax]stall
 	nodes       []*vsr.Replica // nil: down
 	packets     []packet
 	replies     map[u128.Uint128][]byte // the last one to each client

@@ -110,9 +110,9 @@ func (r *Replica) onQuorum(op Op) bool {
 	if r.group.named > op {
 		return true
 	}
-	count := 1
+	count := 0
 	for i := range r.root.ReplicaCount {
-		if i != r.root.Replica && r.group.checkpoints[i] >= op {
+		if i == r.root.Replica || r.group.checkpoints[i] >= op {
 			count++
 		}
 	}

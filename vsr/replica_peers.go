@@ -82,10 +82,11 @@ func (r *Replica) countExit(replica uint8, target View) {
 }
 
 // noteCheckpoint notes which checkpoint another replica has. One that asks for
-// blocks, or sends some, may not have all of its own.
+// blocks, or sends some, may not have all of its own; that of a standby does not
+// count.
 func (r *Replica) noteCheckpoint(h *wire.Peer) {
 	r.group.named = max(r.group.named, Op(h.CheckpointOp))
-	if h.Command != wire.CommandGetBlocks && h.Command != wire.CommandBlock {
+	if h.Command != wire.CommandGetBlocks && h.Command != wire.CommandBlock && h.Replica < r.root.ReplicaCount {
 		r.group.checkpoints[h.Replica] = Op(h.CheckpointOp)
 	}
 }
