@@ -197,6 +197,8 @@ func (r *Replica) advance() {
 	switch sum, ok := r.checksumAt(g.goal.op); {
 	case r.head.op > g.goal.op && ok && sum == g.goal.checksum:
 		r.cutTo(g.goal.op)
+	case g.goal.op < r.commitMin && !r.isPrimary():
+		g.goal.set = false // it came late: the checkpoint that was taken over is beyond it
 	case r.atGoal() && r.journal.Quiet():
 		if r.journal.LostOp() != 0 {
 			g.cut.set, g.cut.op = true, r.head.op // forget what was lost

@@ -123,7 +123,7 @@ var mutations = []mutation{
 	{name: "log not cut off where it differs from that of the view", edits: []edit{{
 		"vsr/replica_repair.go",
 		"	g.cut.set, g.cut.op = true, op\n",
-		"",
+		"	_ = g\n",
 	}}},
 	{name: "backup executes what is not committed", edits: []edit{{
 		"vsr/group.go",
