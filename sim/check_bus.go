@@ -133,7 +133,7 @@ func (b *checkBus) checkReply(p *process, client u128.Uint128, message []byte) e
 	if known := b.byRequest[h.RequestChecksum]; known != nil {
 		// A late copy of a registration registers once more, if the session
 		// is gone. It is harmless: the client has another number.
-		again := h.Operation == wire.OperationRegister && h.Op > known.header.Op && b.gaveWay(b.sim.clientByID[client]) == nil
+		again := h.Operation == wire.OperationRegister && h.Op != known.header.Op && b.gaveWay(b.sim.clientByID[client]) == nil
 		if !again {
 			return known.sameAs(&reply)
 		}

@@ -39,6 +39,8 @@ type fault struct {
 	at     int          // requests that it could strike before it does
 	only   blockio.Kind // unless 0, the only kind that it strikes
 	effect faultdisk.Effect
+	// from is where the places begin that it can strike.
+	from int64
 	// struck says that it has happened; request is a copy of what it hit.
 	struck  bool
 	request blockio.Request
@@ -58,6 +60,11 @@ func (r *replica) drawFault() *fault {
 	f := &fault{kind: r.sim.options.fault}
 	if r.sim.calm || random.chance(40) || f.kind != faultWrite && !r.mayRot() {
 		f.kind = faultNone
+	}
+	if !r.alone() && f.kind.damages() {
+		// A crash may have torn a copy of the superblock; then another fault there
+		// is one too many, and what the operator can do is to lose the disk.
+		f.from = superblock.ZoneSize
 	}
 	switch f.kind {
 	case faultRot:
@@ -114,7 +121,7 @@ func (r *replica) rot(f *fault) {
 // inject is faultdisk.Disk.Inject of one process.
 func (f *fault) inject(random random, layout *vsr.Layout) func(int, *blockio.Request) faultdisk.Fault {
 	return func(_ int, request *blockio.Request) faultdisk.Fault {
-		if f.struck || !f.concerns(request) {
+		if f.struck || !f.concerns(request) || request.Kind != blockio.Sync && request.Offset < f.from {
 			return faultdisk.Fault{}
 		}
 		if f.at > 0 {
