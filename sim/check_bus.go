@@ -228,7 +228,7 @@ func (b *checkBus) insert(reply *answer) error {
 		return int(int64(a.header.Op - op))
 	})
 	if taken {
-		return fmt.Errorf("op %d is the ordinal of two requests", h.Op)
+		return b.ordinals[i].sameAs(reply) // a registration, answered late
 	}
 	if i > 0 && b.ordinals[i-1].header.Timestamp >= h.Timestamp ||
 		i < len(b.ordinals) && b.ordinals[i].header.Timestamp <= h.Timestamp {
