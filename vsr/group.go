@@ -102,6 +102,12 @@ type group struct {
 	// receiver brings the grid to the checkpoint, while syncing. adopting says
 	// that the superblock is being told of a checkpoint of another replica.
 	receiver *grid.Receiver
+	// contents is what the receiver, or the one before it, knows to be here.
+	contents grid.Contents
+	// sender reads blocks for others. spare says that the primary was passed over
+	// when it was last its turn to be asked.
+	sender   *grid.Sender
+	spare    bool
 	adopting bool
 }
 

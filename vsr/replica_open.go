@@ -30,6 +30,9 @@ func (r *Replica) Open(done func(error)) {
 			r.fail(err)
 			return
 		}
+		if !r.alone() {
+			r.group.sender = grid.NewSender(r.options.Storage, r.gridConfig())
+		}
 		if r.root.Syncing {
 			r.openSyncing()
 			return
@@ -55,10 +58,7 @@ func (r *Replica) openCheckpoint() {
 		RecordsOffset: layout.JournalRecordsOffset(), RingSize: layout.JournalRingSize,
 		Repairable: !r.alone(), Fault: r.fail,
 	})
-	r.grid = grid.New(r.options.Storage, grid.Config{
-		ZoneOffset: layout.GridOffset(), BlockSize: int(layout.BlockSize),
-		CacheSize: r.options.GridCacheSize, Fault: r.fail,
-	})
+	r.grid = grid.New(r.options.Storage, r.gridConfig())
 	r.machine = r.options.NewStateMachine(r.grid, r.damaged)
 	r.grid.Open(checkpoint.Grid, r.orFail("read the free set", func() {
 		root := checkpoint.Root[:checkpoint.RootSize]

@@ -48,6 +48,7 @@ func (r *Replica) tickGroup() {
 	if beat {
 		r.askForMissing()
 		r.askForFaulty()
+		r.mendBlocks()
 	}
 	if r.calm() && g.patience > patienceMin {
 		g.normalSince, g.patience = g.ticks, max(g.patience/2, patienceMin)
@@ -86,7 +87,7 @@ func (r *Replica) countExit(replica uint8, target View) {
 // count.
 func (r *Replica) noteCheckpoint(h *wire.Peer) {
 	r.group.named = max(r.group.named, Op(h.CheckpointOp))
-	if h.Command != wire.CommandGetBlocks && h.Command != wire.CommandBlock && h.Replica < r.root.ReplicaCount {
+	if !isAboutBlocks(h.Command) && h.Replica < r.root.ReplicaCount {
 		r.group.checkpoints[h.Replica] = Op(h.CheckpointOp)
 	}
 }
@@ -95,10 +96,8 @@ func (r *Replica) noteCheckpoint(h *wire.Peer) {
 // whether that is so.
 func (r *Replica) onPeerOfAnyView(h *wire.Peer, body []byte) bool {
 	switch h.Command {
-	case wire.CommandGetBlocks:
-		r.onGetBlock(h)
-	case wire.CommandBlock:
-		r.onBlock(h, body)
+	case wire.CommandGetBlocks, wire.CommandRefs, wire.CommandBlock:
+		r.onBlocks(h, body)
 	case wire.CommandPing:
 		r.onPing(h)
 	case wire.CommandPong:

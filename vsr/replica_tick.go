@@ -54,19 +54,21 @@ func (s *scrub) tick() {
 	}
 }
 
-// startScrub begins the first tour. Until a block can be fetched from elsewhere,
-// one that is damaged stops the replica: it must not serve on a file that it
-// knows to be broken.
+// startScrub begins the first tour. A block that is damaged is fetched from
+// elsewhere; where that cannot be it stops the replica, which must not serve on a
+// file that it knows to be broken.
 func (r *Replica) startScrub() {
 	r.scrub.scrubber = r.grid.NewScrubber(grid.Whole, 1, func(_ grid.BlockInfo, err error) {
-		if err != nil {
+		var damage *grid.CorruptError
+		if err != nil && !(errors.As(err, &damage) && r.grid.Mend(damage)) {
 			r.damaged(err)
 		}
 	})
 }
 
 // damaged stops the replica because what it needs of the grid cannot be read as
-// it was written. If there are peers it is mended with their help.
+// it was written, nor had from elsewhere by its reference. If there are peers, all
+// of the grid is compared with theirs.
 func (r *Replica) damaged(err error) {
 	if errors.Is(err, grid.ErrCorrupt) && !r.alone() {
 		r.mendGrid()

@@ -29,6 +29,7 @@ const (
 	CommandEviction   Command = 18
 	CommandGetBlocks  Command = 19
 	CommandBlock      Command = 20
+	CommandRefs       Command = 21
 	CommandView       Command = 24
 )
 
@@ -53,6 +54,7 @@ var commandNames = [...]string{
 	CommandEviction:   "eviction",
 	CommandGetBlocks:  "get_blocks",
 	CommandBlock:      "block",
+	CommandRefs:       "refs",
 	CommandView:       "view",
 }
 

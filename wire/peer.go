@@ -23,11 +23,12 @@ import (
 //	   200     8  nonce, of a replica that has lost its data file
 //	   208    48  reserved
 //
-// The body of block is a block of the grid as it is on the disk, without what
-// fills its last sector, or, if op is 0, a checkpoint; there is none if the
-// receiver has the right block. The body of join_view, view and headers is prepares' headers in the order of
-// their ops, at most HeadersMax, each whole or, if it is not known, zero. The
-// others have no body. View is the author's, durable there.
+// The body of get_blocks is addresses of blocks, 8 bytes each, that of refs
+// references, 24 bytes each, and that of block a block of the grid as it is on the
+// disk, without what fills its last sector, or, if op is 0, a checkpoint. The body of
+// join_view, view and headers is prepares' headers in the order of their ops, at
+// most HeadersMax, each whole or, if it is not known, zero. The others have no
+// body. View is the author's, durable there.
 type Peer struct {
 	Frame
 	ChecksumOf   checksum.Sum
@@ -48,7 +49,7 @@ const HeadersMax = 64
 func (c Command) IsPeer() bool {
 	switch c {
 	case CommandPrepareOK, CommandCommit, CommandExitView, CommandJoinView, CommandGetView, CommandView,
-		CommandGetHeaders, CommandHeaders, CommandGetPrepare, CommandGetBlocks, CommandBlock,
+		CommandGetHeaders, CommandHeaders, CommandGetPrepare, CommandGetBlocks, CommandBlock, CommandRefs,
 		CommandPing, CommandPong:
 		return true
 	}
@@ -105,7 +106,7 @@ func (h *Peer) Validate() error {
 		return h.invalid("command", "is not one between replicas")
 	case h.Replica >= MembersMax:
 		return h.invalid("replica", "is no index of a replica")
-	case h.Command == CommandBlock:
+	case h.Command == CommandBlock || h.Command == CommandGetBlocks || h.Command == CommandRefs:
 		return nil // its size has been compared with the command's
 	case h.Size != HeaderSize && !hasHeaders:
 		return h.invalid("size", "is not that of a header")

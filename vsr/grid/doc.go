@@ -44,6 +44,12 @@
 //
 // A Scrubber tours all blocks and finds those that have rotted.
 //
+// # Other replicas
+//
+// A Receiver brings the zone to the checkpoint of another replica, whose Sender
+// gives it the blocks. A block that cannot be read as it was written is fetched in
+// the same way, if Config.Missing is set: its readers wait for it.
+//
 // # Concurrency
 //
 // A Grid belongs to the goroutine that owns the replica. Completions are never

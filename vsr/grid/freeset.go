@@ -11,6 +11,9 @@ import (
 // each bitmap.
 const blocksMax = 1 << 28
 
+// Addressable reports whether a block can have this address.
+func Addressable(a block.Address) bool { return a > 0 && a <= blocksMax }
+
 // freeSet says which blocks are in use. Its bitmaps grow together.
 //
 // A released block goes through three sets before it is free: it is in releasing

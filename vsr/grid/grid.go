@@ -51,6 +51,10 @@ type Config struct {
 	// Fault is told of the first write that failed, once. The replica must
 	// stop: nothing of the grid completes any more.
 	Fault func(error)
+	// Missing, unless nil, is asked to fetch a block from elsewhere which is
+	// damaged here, and to give it to Put. Who reads the block waits until then,
+	// unless Missing reports false: there is nobody to ask.
+	Missing func(ref block.Ref) bool
 }
 
 // Grid is the block store. See the package comment for its rules.
@@ -83,6 +87,7 @@ type Grid struct {
 	streams map[block.Address][]block.Address
 
 	checkpoint checkpointState
+	missing    []*missing
 }
 
 // New returns an empty grid on storage. It panics if cfg is not valid.
@@ -135,7 +140,7 @@ func (g *Grid) BlocksInUse() int {
 
 // offset returns where block a begins in the data file, in bytes.
 func (g *Grid) offset(a block.Address) int64 {
-	return g.config.ZoneOffset + int64(a-1)*int64(g.config.BlockSize)
+	return g.config.offsetOf(a)
 }
 
 // fail stops the grid after an operation that must not fail did.

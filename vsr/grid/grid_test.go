@@ -238,8 +238,8 @@ func TestWriteFaultStops(t *testing.T) {
 func TestConfigIsChecked(t *testing.T) {
 	fault := func(error) {}
 	for _, cfg := range []Config{
-		{0, 0, 0, fault}, {0, 4097, 0, fault}, {0, BlockSizeMax + 4096, 0, fault}, {1, 4096, 0, fault}, {-4096, 4096, 0, fault},
-		{0, 4096, CacheSizeMin - 1, fault}, {0, 4096, -1, fault}, {0, 4096, 0, nil},
+		{0, 0, 0, fault, nil}, {0, 4097, 0, fault, nil}, {0, BlockSizeMax + 4096, 0, fault, nil}, {1, 4096, 0, fault, nil}, {-4096, 4096, 0, fault, nil},
+		{0, 4096, CacheSizeMin - 1, fault, nil}, {0, 4096, -1, fault, nil}, {0, 4096, 0, nil, nil},
 	} {
 		if !panics(func() { New(newDisk(1), cfg) }) {
 			t.Errorf("%+v was taken", cfg)

@@ -21,6 +21,8 @@ type partID struct {
 type partRead struct {
 	id   partID
 	done func(part []byte, err error)
+	// again says that the block was mended since it was asked for.
+	again bool
 }
 
 // partSlot is a part in flight from the disk, with its buffer.
@@ -29,7 +31,7 @@ type partSlot struct {
 	request blockio.Request
 	buf     []byte // as large as the largest part so far, at most partBufferMax between reads
 	id      partID
-	waiting []func(part []byte, err error) // who asked for it, in this order
+	waiting []partRead // who asked for it, in this order
 }
 
 func newPartSlot(g *Grid) *partSlot {
@@ -62,7 +64,7 @@ func (g *Grid) TryPart(ref block.Ref, offset, size int) (part []byte, ok bool) {
 // beyond the largest payload, is a bug and panics.
 func (g *Grid) ReadPart(ref block.Ref, offset, size int, sum uint64, done func(part []byte, err error)) {
 	g.checkPart(ref, offset, size)
-	r := partRead{partID{partKey{ref, uint32(offset), uint32(size)}, sum}, done}
+	r := partRead{id: partID{partKey{ref, uint32(offset), uint32(size)}, sum}, done: done}
 	if !g.join(r) {
 		g.partQueue.push(r)
 		g.startParts()
@@ -81,7 +83,7 @@ func (g *Grid) checkPart(ref block.Ref, offset, size int) {
 func (g *Grid) join(r partRead) bool {
 	slot, ok := g.partsInFlight[r.id]
 	if ok {
-		slot.waiting = append(slot.waiting, r.done)
+		slot.waiting = append(slot.waiting, r)
 	}
 	return ok
 }
@@ -101,7 +103,7 @@ func (g *Grid) startParts() {
 
 func (s *partSlot) start(r partRead) {
 	s.id = r.id
-	s.waiting = append(s.waiting, r.done)
+	s.waiting = append(s.waiting, r)
 	s.grid.partsInFlight[r.id] = s
 
 	start := s.sector()
@@ -130,9 +132,11 @@ func (s *partSlot) complete(*blockio.Request) {
 	}
 	delete(g.partsInFlight, s.id)
 	// The slot is busy until all have returned, because the part is in its buffer.
-	for i, done := range s.waiting {
-		s.waiting[i] = nil
-		done(part, err)
+	for i, r := range s.waiting {
+		s.waiting[i] = partRead{}
+		if err == nil || !g.retryPart(r) {
+			r.done(part, err)
+		}
 	}
 	s.waiting = s.waiting[:0]
 	if len(s.buf) > partBufferMax {
@@ -140,6 +144,20 @@ func (s *partSlot) complete(*blockio.Request) {
 	}
 	g.partSlots = append(g.partSlots, s)
 	g.startParts()
+}
+
+// retryPart is retry for a part.
+func (g *Grid) retryPart(r partRead) bool {
+	if r.again {
+		return false
+	}
+	r.again = true
+	return g.mend(r.id.ref, func() {
+		if !g.join(r) {
+			g.partQueue.push(r)
+			g.startParts()
+		}
+	})
 }
 
 func (s *partSlot) verify() ([]byte, error) {

@@ -10,6 +10,8 @@ import (
 type blockRead struct {
 	ref  block.Ref
 	done func(payload []byte, err error)
+	// again says that the block was mended since it was asked for.
+	again bool
 }
 
 // readSlot is a block in flight from the disk, with its buffer.
@@ -68,12 +70,27 @@ func (s *readSlot) complete(*blockio.Request) {
 		return
 	}
 	payload, err := s.verify()
-	done := s.read.done
+	read := s.read
 	s.read = blockRead{}
 	// The slot is busy until done returns, because the payload is in its buffer.
-	done(payload, err)
+	if err == nil || !g.retry(read) {
+		read.done(payload, err)
+	}
 	g.readSlots = append(g.readSlots, s)
 	g.startReads()
+}
+
+// retry repeats a read when its block has been mended. It reports false if that
+// cannot be, or was of no use.
+func (g *Grid) retry(read blockRead) bool {
+	if read.again {
+		return false
+	}
+	read.again = true
+	return g.mend(read.ref, func() {
+		g.readQueue.push(read)
+		g.startReads()
+	})
 }
 
 func (s *readSlot) verify() ([]byte, error) {

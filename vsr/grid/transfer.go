@@ -3,6 +3,7 @@ package grid
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/internal/blockio"
@@ -10,94 +11,98 @@ import (
 	"github.com/ledgerd/ledgerd/internal/checksum"
 )
 
-// ReadWhole fetches a block by its address alone, for another replica that has
-// the same checkpoint: the block as it is on the disk, header and payload. It is
-// valid during done only; it is nil if there is no such block, or a damaged one,
-// or if it may have been overwritten meanwhile.
-func (g *Grid) ReadWhole(a block.Address, done func(whole []byte, sum checksum.Sum)) {
-	if !g.free.readable(a) {
-		done(nil, checksum.Sum{})
-		return
-	}
-	count := g.checkpoint.count
-	readWhole(g.storage, &g.config, a, func(whole []byte, sum checksum.Sum) {
-		if count != g.checkpoint.count {
-			whole = nil
-		}
-		done(whole, sum)
-	})
+const (
+	// receiveDepth is how many blocks a Receiver has in hand at a time.
+	receiveDepth = 32
+	// receiveQuestions is how many of its questions wait for answers at a time.
+	receiveQuestions = 4
+)
+
+// Peers asks other replicas. What is not answered is asked again.
+type Peers interface {
+	// AskRefs asks which blocks the checkpoint has at these addresses, RefsMax
+	// at most. Receiver.Refs takes the answer.
+	AskRefs(addresses []block.Address)
+	// AskBlock asks for one block, whoever has it. Put takes the answer.
+	AskBlock(ref block.Ref)
 }
 
-func readWhole(storage Storage, config *Config, a block.Address, done func(whole []byte, sum checksum.Sum)) {
-	buf := buffer.Aligned(config.BlockSize)
-	offset := config.ZoneOffset + int64(a-1)*int64(config.BlockSize)
-	storage.Submit(&blockio.Request{Kind: blockio.Read, Offset: offset, Buf: buf, Done: func(r *blockio.Request) {
-		size, sum, wrong := checkWhole(buf, a)
-		if r.Err != nil || wrong != "" {
-			done(nil, sum)
-			return
-		}
-		done(buf[:HeaderSize+size], sum)
-	}})
-}
-
-// receiveDepth is how many blocks a Receiver has in hand at a time.
-const receiveDepth = 16
+// Contents has the checksums of blocks that are known to be here, whole.
+type Contents map[block.Address]checksum.Sum
 
 // Receiver brings the grid of a data file to a checkpoint of another replica:
 // first the free set, which is named by checksum, then every block that is in
-// use, by its address. A block that is whole here already is asked for with its
-// checksum, so that the other side need not send it again. Nothing else may use
-// the grid's zone meanwhile.
+// use. It asks which blocks those are, many at a time, compares with what is here,
+// and asks for the ones that are not. Nothing else may write to the grid's zone
+// meanwhile.
 type Receiver struct {
 	storage Storage
 	config  Config
-	ask     func(a block.Address, have checksum.Sum)
+	peers   Peers
 	done    func()
 
 	next    block.Ref // of the free set's stream; zero when that is complete
-	bitmap  bitmap
-	content []byte
-	cursor  block.Address // the last block that was begun
-	// received has the blocks that are as the others have them.
+	content []byte    // of that stream, as far as it has come
+	inUse   bitmap
+	// cursor is the last block that was asked about, questions what of it has
+	// not been answered, refs what has been and is not in hand yet.
+	cursor    block.Address
+	questions []*question
+	refs      []block.Ref
+	slots     []*receiveSlot // in hand
+	idle      []*receiveSlot
+	// contents is what is here, received which of it is known to be of the
+	// checkpoint.
+	contents Contents
 	received bitmap
-	slots    []*receiveSlot
-	ended    bool
+
+	ended bool
 	// inFlight counts requests to the disk; quiet is told when there are none
 	// any more after Stop.
 	inFlight int
 	quiet    func()
 }
 
-// receiveSlot is a block in hand: it is read here, asked for, and written.
-type receiveSlot struct {
-	receiver *Receiver
-	request  blockio.Request
-	buf      []byte
-	ref      block.Ref // the checksum is zero unless it is known
-	have     checksum.Sum
-	asking   bool
+// question is what was asked about and not answered. fresh says that this was
+// not long ago.
+type question struct {
+	addresses []block.Address
+	fresh     bool
 }
 
-// Receive begins to bring the grid to state. ask is called for each block that
-// is wanted, with the checksum of what is here, zero if that is damaged; Put
-// answers. done is called when every block is here and stable. state must not
-// be zero.
-func Receive(storage Storage, config Config, state State, ask func(block.Address, checksum.Sum), done func()) *Receiver {
-	r := &Receiver{storage: storage, config: config, ask: ask, done: done, next: block.RefFrom(state[:])}
-	r.begin(r.next)
+// receiveSlot is a block in hand: it is read here, asked for, and written.
+type receiveSlot struct {
+	request blockio.Request
+	buf     []byte
+	ref     block.Ref
+	asking  bool
+	fresh   bool
+}
+
+// Receive begins to bring the grid to state, which is not zero. contents is what is
+// known to be here; the Receiver adds to it, so that the next one, of a later
+// checkpoint, need not read it again. done is called when every block is here and
+// stable.
+func Receive(storage Storage, config Config, state State, contents Contents, peers Peers, done func()) *Receiver {
+	r := &Receiver{
+		storage: storage, config: config, peers: peers, done: done, contents: contents, next: block.RefFrom(state[:]),
+	}
+	for range receiveDepth {
+		r.idle = append(r.idle, &receiveSlot{})
+	}
+	r.take(r.next)
 	return r
 }
 
-// ReadWhole is that of Grid, for others who are receiving the same checkpoint.
-// Only a block that has been received already is sure to be of this checkpoint:
-// what else is here may be whole, and older.
-func (r *Receiver) ReadWhole(a block.Address, done func(whole []byte, sum checksum.Sum)) {
-	if !r.received.has(a) {
-		done(nil, checksum.Sum{})
-		return
+// Has returns those of the blocks that have been received, for others who are
+// receiving the same checkpoint.
+func (r *Receiver) Has(addresses []block.Address) (refs []block.Ref) {
+	for _, a := range addresses {
+		if r.received.has(a) {
+			refs = append(refs, block.Ref{Address: a, Checksum: r.contents[a]})
+		}
 	}
-	readWhole(r.storage, &r.config, a, done)
+	return refs
 }
 
 // Stop ends it. quiet is called, perhaps at once, when nothing of it is on its
@@ -124,117 +129,195 @@ func (r *Receiver) submit(request *blockio.Request, done func()) {
 	r.storage.Submit(request)
 }
 
-// Again asks once more for all that has not come.
+// Again asks once more for what has not come since the last time.
 func (r *Receiver) Again() {
-	for _, s := range r.slots {
-		if s.asking && !r.ended {
-			r.ask(s.ref.Address, s.have)
+	if r.ended {
+		return
+	}
+	for _, q := range r.questions {
+		if !q.fresh {
+			r.peers.AskRefs(q.addresses)
 		}
+		q.fresh = false
+	}
+	var doubtful []block.Address // perhaps nobody has that one, and the reference was damaged
+	for _, s := range r.slots {
+		if s.asking && !s.fresh {
+			r.peers.AskBlock(s.ref)
+			doubtful = append(doubtful, s.ref.Address)
+		}
+		s.fresh = false
+	}
+	if len(doubtful) > 0 && r.next.IsZero() {
+		r.peers.AskRefs(doubtful)
 	}
 }
 
-// begin takes a block in hand: what is here is read first.
-func (r *Receiver) begin(ref block.Ref) {
-	s := &receiveSlot{receiver: r, ref: ref, buf: buffer.Aligned(r.config.BlockSize)}
+// Refs takes the answer to AskRefs: what the checkpoint has.
+func (r *Receiver) Refs(refs []block.Ref) {
+	if r.ended || !r.next.IsZero() {
+		return
+	}
+	for _, ref := range refs {
+		if ref.Checksum.IsZero() {
+			continue
+		}
+		for _, s := range r.slots {
+			if s.asking && s.ref.Address == ref.Address {
+				s.ref = ref
+			}
+		}
+		for _, q := range r.questions {
+			if i := slices.Index(q.addresses, ref.Address); i >= 0 {
+				q.addresses = slices.Delete(q.addresses, i, i+1)
+				r.refs = append(r.refs, ref)
+				break
+			}
+		}
+	}
+	r.questions = slices.DeleteFunc(r.questions, func(q *question) bool { return len(q.addresses) == 0 })
+	r.more()
+}
+
+// take takes a block in hand. If it is not known what is here, that is read first.
+func (r *Receiver) take(ref block.Ref) {
+	s := r.idle[len(r.idle)-1]
+	r.idle = r.idle[:len(r.idle)-1]
 	r.slots = append(r.slots, s)
-	offset := r.config.ZoneOffset + int64(ref.Address-1)*int64(r.config.BlockSize)
-	s.request = blockio.Request{Kind: blockio.Read, Offset: offset, Buf: s.buf}
-	r.submit(&s.request, s.read)
-}
-
-func (s *receiveSlot) read() {
-	r := s.receiver
-	if size, sum, wrong := checkWhole(s.buf, s.ref.Address); s.request.Err == nil && wrong == "" {
-		if sum == s.ref.Checksum {
-			s.complete(size)
+	if s.buf == nil {
+		s.buf = buffer.Aligned(r.config.BlockSize)
+	}
+	s.ref = ref
+	if _, known := r.contents[ref.Address]; known && r.next.IsZero() {
+		r.ask(s)
+		return
+	}
+	s.request = blockio.Request{Kind: blockio.Read, Offset: r.config.offsetOf(ref.Address), Buf: s.buf}
+	r.submit(&s.request, func() {
+		if _, sum, wrong := checkWhole(s.buf, ref.Address); s.request.Err == nil && wrong == "" {
+			r.contents[ref.Address] = sum
+		}
+		if r.contents[ref.Address] == ref.Checksum {
+			r.complete(s)
 			return
 		}
-		s.have = sum
-	}
-	s.asking = true
-	r.ask(s.ref.Address, s.have)
+		r.ask(s)
+	})
 }
 
-// Put takes a block that was asked for: whole is as ReadWhole gave it, or empty
-// if what is here is the right one.
-func (r *Receiver) Put(a block.Address, sum checksum.Sum, whole []byte) {
+func (r *Receiver) ask(s *receiveSlot) {
+	s.asking, s.fresh = true, true
+	r.peers.AskBlock(s.ref)
+}
+
+// Put takes a block that was asked for, as Sender.Block gave it.
+func (r *Receiver) Put(ref block.Ref, whole []byte) {
 	for _, s := range r.slots {
-		if s.ref.Address == a && s.asking && !r.ended {
-			s.put(sum, whole)
+		if s.ref == ref && s.asking && !r.ended {
+			r.put(s, whole)
 			return
 		}
 	}
 }
 
-func (s *receiveSlot) put(sum checksum.Sum, whole []byte) {
-	r := s.receiver
-	if len(whole) == 0 {
-		if sum == s.have && !sum.IsZero() && s.ref.Checksum.IsZero() {
-			s.complete(int(binary.LittleEndian.Uint32(s.buf[24:])))
-		}
-		return
-	}
-	if len(whole) < HeaderSize || len(whole) > len(s.buf) {
-		return
-	}
-	clear(s.buf)
-	copy(s.buf, whole)
-	size, got, wrong := checkWhole(s.buf, s.ref.Address)
-	if wrong != "" || HeaderSize+size != len(whole) || !s.ref.Checksum.IsZero() && got != s.ref.Checksum {
-		s.have = checksum.Sum{}
+func (r *Receiver) put(s *receiveSlot, whole []byte) {
+	if !unpack(s.buf, whole, s.ref) {
 		return
 	}
 	s.asking = false
-	s.request = blockio.Request{Kind: blockio.Write, Offset: s.request.Offset, Buf: s.buf[:blockio.RoundUp(len(whole))]}
+	delete(r.contents, s.ref.Address)
+	s.request = blockio.Request{Kind: blockio.Write, Offset: r.config.offsetOf(s.ref.Address), Buf: s.buf[:blockio.RoundUp(len(whole))]}
 	r.submit(&s.request, func() {
 		if s.request.Err != nil {
 			r.config.Fault(fmt.Errorf("grid: write %v at offset %d: %w", s.ref.Address, s.request.Offset, s.request.Err))
 			return
 		}
-		s.complete(size)
+		r.contents[s.ref.Address] = s.ref.Checksum
+		r.complete(s)
 	})
 }
 
+// unpack fills buf with a block that has come from elsewhere, if it is the one
+// that ref names.
+func unpack(buf, whole []byte, ref block.Ref) bool {
+	if len(whole) < HeaderSize || len(whole) > len(buf) {
+		return false
+	}
+	clear(buf[copy(buf, whole):])
+	payload, _, wrong := unseal(buf, ref)
+	return wrong == "" && HeaderSize+len(payload) == len(whole)
+}
+
 // complete is called when the block of a slot is here.
-func (s *receiveSlot) complete(payloadSize int) {
-	r := s.receiver
-	for i := range r.slots {
-		if r.slots[i] == s {
-			r.slots = append(r.slots[:i], r.slots[i+1:]...)
-			break
-		}
-	}
-	for int(s.ref.Address) > 64*len(r.received) {
-		r.received = append(r.received, 0)
-	}
-	r.received.set(s.ref.Address)
-	if !r.next.IsZero() && s.ref == r.next {
-		payload := s.buf[HeaderSize : HeaderSize+payloadSize]
-		r.next = block.RefFrom(payload)
-		r.content = append(r.content, payload[streamHeaderSize:]...)
-		if !r.next.IsZero() {
-			r.begin(r.next)
+func (r *Receiver) complete(s *receiveSlot) {
+	r.slots = slices.DeleteFunc(r.slots, func(other *receiveSlot) bool { return other == s })
+	r.idle = append(r.idle, s)
+	r.mark(s.ref.Address)
+	if !r.next.IsZero() {
+		size := binary.LittleEndian.Uint32(s.buf[24:])
+		if !r.extend(s.buf[HeaderSize : HeaderSize+size]) {
+			r.take(r.next)
 			return
-		}
-		r.content = r.content[:len(r.content)/2] // the other half is of the checkpoint before
-		for ; len(r.content) >= 8; r.content = r.content[8:] {
-			r.bitmap = append(r.bitmap, binary.LittleEndian.Uint64(r.content))
 		}
 	}
 	r.more()
 }
 
-// more begins as many blocks as there are slots, and ends when there are none
-// left.
+// mark notes that a block is of the checkpoint.
+func (r *Receiver) mark(a block.Address) {
+	for int(a) > 64*len(r.received) {
+		r.received = append(r.received, 0)
+	}
+	r.received.set(a)
+}
+
+// extend takes a block of the free set's stream, and reports whether it was the
+// last one.
+func (r *Receiver) extend(payload []byte) bool {
+	r.next = block.RefFrom(payload)
+	r.content = append(r.content, payload[streamHeaderSize:]...)
+	if !r.next.IsZero() {
+		return false
+	}
+	r.content = r.content[:len(r.content)/2] // the other half is of the checkpoint before
+	for ; len(r.content) >= 8; r.content = r.content[8:] {
+		r.inUse = append(r.inUse, binary.LittleEndian.Uint64(r.content))
+	}
+	return true
+}
+
+// more asks about and takes in hand as many blocks as there is room for, and ends
+// when there are none left.
 func (r *Receiver) more() {
-	for ; len(r.slots) < receiveDepth && int(r.cursor) < 64*len(r.bitmap); r.cursor++ {
-		if r.bitmap.has(r.cursor + 1) {
-			r.begin(block.Ref{Address: r.cursor + 1})
+	for len(r.refs) > 0 && len(r.idle) > 0 {
+		ref := r.refs[0]
+		r.refs = r.refs[1:]
+		if r.contents[ref.Address] == ref.Checksum {
+			r.mark(ref.Address)
+		} else {
+			r.take(ref)
 		}
 	}
-	if len(r.slots) > 0 {
-		return
+	for len(r.questions) < receiveQuestions && len(r.refs) < RefsMax {
+		q := &question{fresh: true}
+		for ; len(q.addresses) < RefsMax && int(r.cursor) < 64*len(r.inUse); r.cursor++ {
+			if r.inUse.has(r.cursor + 1) {
+				q.addresses = append(q.addresses, r.cursor+1)
+			}
+		}
+		if len(q.addresses) == 0 {
+			break
+		}
+		r.questions = append(r.questions, q)
+		r.peers.AskRefs(q.addresses)
 	}
+	if !r.ended && len(r.slots)+len(r.questions)+len(r.refs) == 0 {
+		r.end()
+	}
+}
+
+// end makes what was received stable.
+func (r *Receiver) end() {
 	r.ended = true
 	sync := blockio.Request{Kind: blockio.Sync}
 	r.submit(&sync, func() {
