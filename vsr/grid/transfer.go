@@ -114,12 +114,16 @@ func (r *Receiver) Stop(quiet func()) {
 	}
 }
 
-// submit sends a request to the disk, and calls done unless Stop came first.
+// submit sends a request to the disk, and calls done unless Stop came first. A
+// write or Sync that fails is a fault also then.
 func (r *Receiver) submit(request *blockio.Request, done func()) {
 	r.inFlight++
 	request.Done = func(*blockio.Request) {
 		r.inFlight--
 		switch {
+		case request.Err != nil && request.Kind != blockio.Read:
+			r.ended = true
+			r.config.Fault(fmt.Errorf("grid: %v at offset %d for another checkpoint: %w", request.Kind, request.Offset, request.Err))
 		case r.quiet == nil:
 			done()
 		case r.inFlight == 0:
@@ -228,10 +232,6 @@ func (r *Receiver) put(s *receiveSlot, whole []byte) {
 	delete(r.contents, s.ref.Address)
 	s.request = blockio.Request{Kind: blockio.Write, Offset: r.config.offsetOf(s.ref.Address), Buf: s.buf[:blockio.RoundUp(len(whole))]}
 	r.submit(&s.request, func() {
-		if s.request.Err != nil {
-			r.config.Fault(fmt.Errorf("grid: write %v at offset %d: %w", s.ref.Address, s.request.Offset, s.request.Err))
-			return
-		}
 		r.contents[s.ref.Address] = s.ref.Checksum
 		r.complete(s)
 	})
@@ -320,11 +320,5 @@ func (r *Receiver) more() {
 func (r *Receiver) end() {
 	r.ended = true
 	sync := blockio.Request{Kind: blockio.Sync}
-	r.submit(&sync, func() {
-		if sync.Err != nil {
-			r.config.Fault(fmt.Errorf("grid: make received blocks durable: %w", sync.Err))
-			return
-		}
-		r.done()
-	})
+	r.submit(&sync, r.done)
 }

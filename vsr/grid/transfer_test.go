@@ -2,12 +2,14 @@ package grid
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/ledgerd/ledgerd/internal/block"
+	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/vsr/faultdisk"
 )
 
@@ -118,6 +120,40 @@ func TestOnlyWhatDiffersIsReceived(t *testing.T) {
 	}
 	if n := x.to.Submitted() - before; n > 6 {
 		t.Errorf("%d requests to the disk", n)
+	}
+}
+
+// A write that fails is told, also after Stop, and nothing more comes of it.
+func TestReceiverTellsOfFailedWrites(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		x := exchange{from: newDisk(1), to: newDisk(2), lost: func() bool { return false }}
+		_, _, state := source(x.from, 3)
+		faults, writing := 0, false
+		config := newGrid(x.to).config
+		config.Fault = func(err error) {
+			if faults++; !errors.Is(err, faultdisk.ErrInjected) {
+				t.Error(err)
+			}
+		}
+		x.to.Inject = func(_ int, r *blockio.Request) faultdisk.Fault {
+			if writing = r.Kind == blockio.Write; writing {
+				return faultdisk.Fault{Effect: faultdisk.Refused}
+			}
+			return faultdisk.Fault{}
+		}
+		x.sender = NewSender(x.from, config)
+		x.receiver = Receive(x.to, config, state, Contents{}, &x, func() { t.Error("done") })
+		for !writing {
+			_ = x.from.Step() || x.to.Step()
+		}
+		if stopped {
+			x.receiver.Stop(func() { t.Error("quiet after a failed write") })
+		}
+		for x.from.Step() || x.to.Step() {
+		}
+		if faults != 1 {
+			t.Errorf("stopped %v: %d faults", stopped, faults)
+		}
 	}
 }
 
