@@ -62,6 +62,9 @@ type group struct {
 	// says that they have led to a goal.
 	votes  [wire.ReplicasMax]vote
 	chosen bool
+	// inheriting says that a prepare is being read which this replica takes over
+	// as the new primary.
+	inheriting bool
 	// amnesiacs have joined the current view without a log, a bit for each.
 	amnesiacs uint8
 	// witnesses have told this replica, which has lost its data file, where they

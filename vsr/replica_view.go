@@ -239,8 +239,13 @@ func (r *Replica) endViewChange() {
 
 // readyToLead executes what is committed and takes the rest of the log into the
 // pipeline. It reports true when all of that is done.
+//
+// Execution may wait for others to have a checkpoint, and they for this view to
+// begin, in which they would come to have it: then what is committed and not
+// executed is taken into the pipeline as well.
 func (r *Replica) readyToLead() bool {
-	if r.commitMin < min(r.commitMax, r.head.op) || r.commit.stage != stageIdle {
+	waits := r.commit.made != nil && r.head.op-r.commitMin <= pipelineMax
+	if r.group.inheriting || !waits && (r.commit.stage != stageIdle || r.commitMin < min(r.commitMax, r.head.op)) {
 		return false
 	}
 	next := r.commitMin + 1
@@ -256,10 +261,16 @@ func (r *Replica) readyToLead() bool {
 	if !ok || !r.journal.Readable(uint64(next), sum) || !r.journal.CanRead() {
 		return false
 	}
-	r.commit.stage = stageRead // nothing else happens meanwhile
+	if !waits {
+		r.commit.stage = stageRead // nothing else happens meanwhile
+	}
+	r.group.inheriting = true
 	view := r.group.entering
 	r.journal.Read(uint64(next), func(message *buffer.Buffer, err error) {
-		r.commit.stage = stageIdle
+		r.group.inheriting = false
+		if !waits {
+			r.commit.stage = stageIdle
+		}
 		if err != nil {
 			return
 		}

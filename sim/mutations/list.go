@@ -182,7 +182,7 @@ var mutations = []mutation{
 	{name: "new primary begins time anew", edits: []edit{{
 		"vsr/replica_view.go",
 		"		r.timestamp = max(r.timestamp, header.Timestamp)\n",
-		"		r.timestamp = 0\n",
+		"		r.timestamp = 0 * header.Timestamp\n",
 	}}},
 	{name: "pulse ordered while one is pending", edits: []edit{{
 		"vsr/replica_prepare.go",
