@@ -107,10 +107,8 @@ type group struct {
 	receiver *grid.Receiver
 	// contents is what the receiver, or the one before it, knows to be here.
 	contents grid.Contents
-	// sender reads blocks for others. spare says that the primary was passed over
-	// when it was last its turn to be asked.
+	// sender reads blocks for others.
 	sender   *grid.Sender
-	spare    bool
 	adopting bool
 }
 

@@ -29,11 +29,11 @@ func (r *Replica) gridConfig() grid.Config {
 
 // askForMissingBlock asks for a block that is damaged here. While the data file is
 // being opened all of the grid is compared instead: there may be more.
-func (r *Replica) askForMissingBlock(ref block.Ref) bool {
+func (r *Replica) askForMissingBlock(ref block.Ref, tries int) bool {
 	if r.status == statusOpening {
 		return false
 	}
-	blockPeers{r}.AskBlock(ref)
+	blockPeers{r}.AskBlock(ref, tries)
 	return true
 }
 
@@ -41,27 +41,32 @@ func (r *Replica) askForMissingBlock(ref block.Ref) bool {
 type blockPeers struct{ *Replica }
 
 // AskRefs implements grid.Peers.
-func (p blockPeers) AskRefs(addresses []block.Address) {
+func (p blockPeers) AskRefs(addresses []block.Address, tries int) {
 	body := make([]byte, 0, 8*len(addresses))
 	for _, a := range addresses {
 		body = binary.LittleEndian.AppendUint64(body, uint64(a))
 	}
-	p.sendBlocks(p.helper(), wire.CommandGetBlocks, wire.Peer{}, body)
+	p.sendBlocks(p.helper(addresses[0], tries), wire.CommandGetBlocks, wire.Peer{}, body)
 }
 
 // AskBlock implements grid.Peers.
-func (p blockPeers) AskBlock(ref block.Ref) {
-	p.sendBlocks(p.helper(), wire.CommandGetBlocks, wire.Peer{Op: uint64(ref.Address), ChecksumOf: ref.Checksum}, nil)
+func (p blockPeers) AskBlock(ref block.Ref, tries int) {
+	p.sendBlocks(p.helper(ref.Address, tries), wire.CommandGetBlocks, wire.Peer{Op: uint64(ref.Address), ChecksumOf: ref.Checksum}, nil)
 }
 
-// helper returns the replica to be asked next: the primary only every other time
-// that it is its turn, because it has enough to do.
-func (r *Replica) helper() uint8 {
-	helper := r.source(true)
-	if helper == r.primaryOf(r.view) {
-		if r.group.spare = !r.group.spare; r.group.spare {
-			return r.source(true)
+// helper returns the replica to be asked about a block: each in turn, but the
+// primary not at first, because it has enough to do.
+func (r *Replica) helper(a block.Address, tries int) uint8 {
+	others := make([]uint8, 0, wire.ReplicasMax)
+	for i := range r.root.ReplicaCount {
+		if i != r.root.Replica {
+			others = append(others, i)
 		}
+	}
+	turn := uint64(a) + uint64(tries)
+	helper := others[turn%uint64(len(others))]
+	if tries == 0 && helper == r.primaryOf(r.view) {
+		helper = others[(turn+1)%uint64(len(others))]
 	}
 	return helper
 }

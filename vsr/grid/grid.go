@@ -53,8 +53,8 @@ type Config struct {
 	Fault func(error)
 	// Missing, unless nil, is asked to fetch a block from elsewhere which is
 	// damaged here, and to give it to Put. Who reads the block waits until then,
-	// unless Missing reports false: there is nobody to ask.
-	Missing func(ref block.Ref) bool
+	// unless Missing reports false: there is nobody to ask. tries is as for Peers.
+	Missing func(ref block.Ref, tries int) bool
 }
 
 // Grid is the block store. See the package comment for its rules.

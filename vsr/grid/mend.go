@@ -25,7 +25,7 @@ type missing struct {
 func (g *Grid) mend(ref block.Ref, again func()) bool {
 	m := g.findMissing(ref)
 	if m == nil {
-		if g.config.Missing == nil || !g.config.Missing(ref) {
+		if g.config.Missing == nil || !g.config.Missing(ref, 0) {
 			return false
 		}
 		m = &missing{ref: ref, checkpoint: g.checkpoint.count, asked: 1}
@@ -65,9 +65,9 @@ func (g *Grid) AskAgain() (most int) {
 		}
 		kept = append(kept, m)
 		if !m.arrived {
+			g.config.Missing(m.ref, m.asked)
 			m.asked++
 			most = max(most, m.asked)
-			g.config.Missing(m.ref)
 		}
 	}
 	clear(g.missing[len(kept):])

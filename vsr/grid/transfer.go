@@ -18,13 +18,14 @@ const (
 	receiveQuestions = 4
 )
 
-// Peers asks other replicas. What is not answered is asked again.
+// Peers asks other replicas. What is not answered is asked again: tries counts how
+// often it has been asked for already. Each time it should be another replica.
 type Peers interface {
 	// AskRefs asks which blocks the checkpoint has at these addresses, RefsMax
 	// at most. Receiver.Refs takes the answer.
-	AskRefs(addresses []block.Address)
+	AskRefs(addresses []block.Address, tries int)
 	// AskBlock asks for one block, whoever has it. Put takes the answer.
-	AskBlock(ref block.Ref)
+	AskBlock(ref block.Ref, tries int)
 }
 
 // Contents has the checksums of blocks that are known to be here, whole.
@@ -68,6 +69,7 @@ type Receiver struct {
 type question struct {
 	addresses []block.Address
 	fresh     bool
+	tries     int
 }
 
 // receiveSlot is a block in hand: it is read here, asked for, and written.
@@ -77,6 +79,7 @@ type receiveSlot struct {
 	ref     block.Ref
 	asking  bool
 	fresh   bool
+	tries   int
 }
 
 // Receive begins to bring the grid to state, which is not zero. contents is what is
@@ -140,20 +143,23 @@ func (r *Receiver) Again() {
 	}
 	for _, q := range r.questions {
 		if !q.fresh {
-			r.peers.AskRefs(q.addresses)
+			q.tries++
+			r.peers.AskRefs(q.addresses, q.tries)
 		}
 		q.fresh = false
 	}
 	var doubtful []block.Address // perhaps nobody has that one, and the reference was damaged
+	tries := 0
 	for _, s := range r.slots {
 		if s.asking && !s.fresh {
-			r.peers.AskBlock(s.ref)
-			doubtful = append(doubtful, s.ref.Address)
+			s.tries++
+			r.peers.AskBlock(s.ref, s.tries)
+			doubtful, tries = append(doubtful, s.ref.Address), max(tries, s.tries)
 		}
 		s.fresh = false
 	}
 	if len(doubtful) > 0 && r.next.IsZero() {
-		r.peers.AskRefs(doubtful)
+		r.peers.AskRefs(doubtful, tries)
 	}
 }
 
@@ -210,8 +216,8 @@ func (r *Receiver) take(ref block.Ref) {
 }
 
 func (r *Receiver) ask(s *receiveSlot) {
-	s.asking, s.fresh = true, true
-	r.peers.AskBlock(s.ref)
+	s.asking, s.fresh, s.tries = true, true, 0
+	r.peers.AskBlock(s.ref, 0)
 }
 
 // Put takes a block that was asked for, as Sender.Block gave it.
@@ -309,7 +315,7 @@ func (r *Receiver) more() {
 			break
 		}
 		r.questions = append(r.questions, q)
-		r.peers.AskRefs(q.addresses)
+		r.peers.AskRefs(q.addresses, 0)
 	}
 	if !r.ended && len(r.slots)+len(r.questions)+len(r.refs) == 0 {
 		r.end()

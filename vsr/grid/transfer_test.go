@@ -35,7 +35,7 @@ type exchange struct {
 	questions, blocks int
 }
 
-func (x *exchange) AskRefs(addresses []block.Address) {
+func (x *exchange) AskRefs(addresses []block.Address, _ int) {
 	x.questions++
 	x.sender.Refs(addresses, func(refs []block.Ref) {
 		if !x.lost() {
@@ -44,7 +44,7 @@ func (x *exchange) AskRefs(addresses []block.Address) {
 	})
 }
 
-func (x *exchange) AskBlock(ref block.Ref) {
+func (x *exchange) AskBlock(ref block.Ref, _ int) {
 	x.blocks++
 	x.sender.Block(ref, func(whole []byte) {
 		if !x.lost() {
@@ -185,7 +185,7 @@ func TestDamagedBlockIsMended(t *testing.T) {
 	good := newDisk(2)
 	good.Poke(0, disk.Peek(0, 1<<20))
 	var asked []block.Ref
-	g.config.Missing = func(ref block.Ref) bool { asked = append(asked, ref); return true }
+	g.config.Missing = func(ref block.Ref, _ int) bool { asked = append(asked, ref); return true }
 	sender := NewSender(good, g.config)
 	disk.Rot(g.offset(refs[1].Address)+HeaderSize+5, 1)
 
@@ -223,7 +223,7 @@ func TestDamagedBlockIsMended(t *testing.T) {
 func TestFreedBlockIsNotMended(t *testing.T) {
 	disk := newDisk(1)
 	g, refs, _ := source(disk, 3)
-	g.config.Missing = func(block.Ref) bool { return true }
+	g.config.Missing = func(block.Ref, int) bool { return true }
 	good := disk.Peek(g.offset(refs[1].Address), HeaderSize+3000)
 	disk.Rot(g.offset(refs[1].Address)+HeaderSize+5, 1)
 	damaged := disk.Peek(g.offset(refs[1].Address), HeaderSize+3000)
