@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -88,8 +89,8 @@ func (r *replica) rot(f *fault) {
 	random, layout := r.sim.faults, &r.sim.options.layout
 	low, high := int64(0), layout.JournalHeadersOffset()
 	zone := random.IntN(5)
-	if zone == 0 && !r.alone() {
-		zone = 2 // nobody heals its superblock before the next rot
+	if zone == 0 && !(r.alone() && r.superblockIsWhole()) {
+		zone = 2 // else nobody heals it before the next rot, or a crash has torn a copy
 	}
 	switch zone {
 	case 0: // the superblock: its copies begin their slots
@@ -116,6 +117,19 @@ func (r *replica) rot(f *fault) {
 	}
 	r.disk.Rot(f.offset, 1)
 	f.struck = true
+}
+
+// superblockIsWhole reports whether all copies of the superblock are the same: no
+// crash has cut an update short.
+func (r *replica) superblockIsWhole() bool {
+	const varies = 32 // bytes that name the copy, and its checksum
+	first := r.disk.Peek(varies, blockio.SectorSize-varies)
+	for i := int64(1); i < superblock.Copies; i++ {
+		if !bytes.Equal(first, r.disk.Peek(i*superblock.CopySlotSize+varies, blockio.SectorSize-varies)) {
+			return false
+		}
+	}
+	return true
 }
 
 // inject is faultdisk.Disk.Inject of one process.

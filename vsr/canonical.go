@@ -81,7 +81,7 @@ func chooseLog(votes []vote, amnesiacs uint8, replicaCount uint8) (log canonical
 	var best *vote
 	for i := range votes {
 		v := &votes[i]
-		if v.valid && v.logView == logView && v.head >= log.commit && (best == nil || v.beats(best, log.commit)) {
+		if v.valid && v.logView == logView && v.head >= log.commit && (best == nil || v.beats(best)) {
 			best = v
 		}
 	}
@@ -104,16 +104,24 @@ func chooseLog(votes []vote, amnesiacs uint8, replicaCount uint8) (log canonical
 }
 
 // beats reports whether v's log goes before that of w, which has the same
-// log_view. Beyond the commit number the view of the last header decides, then
-// the length.
-func (v *vote) beats(w *vote, commit Op) bool {
+// log_view: the view of the last header decides, then the length. That header is
+// not known of a log which ends with a checkpoint. But all of such a log is
+// committed: only one that continues it goes before it.
+func (v *vote) beats(w *vote) bool {
 	switch {
-	case v.head == commit || w.head == commit:
-		return v.head > w.head
+	case len(v.headers) == 0:
+		return !w.continues(v)
+	case len(w.headers) == 0:
+		return v.continues(w)
 	case v.lastView() != w.lastView():
 		return v.lastView() > w.lastView()
 	}
 	return v.head > w.head
+}
+
+// continues reports whether v's log begins with all of w's.
+func (v *vote) continues(w *vote) bool {
+	return v.head >= w.head && checksumOf(v, w.head) == w.checksum
 }
 
 type opVerdict uint8

@@ -16,6 +16,9 @@ type logOf struct {
 	log     string
 	views   string // a digit for each op; "" is all zeros
 	commit  Op
+	// checkpoint is the last op of the checkpoint: it and those before it have no
+	// headers.
+	checkpoint Op
 }
 
 func sumOf(log string) checksum.Sum {
@@ -50,6 +53,7 @@ func (l logOf) vote(truth string) vote {
 		}
 		v.headers = append(v.headers, h)
 	}
+	v.headers, v.present = v.headers[l.checkpoint:], v.present>>l.checkpoint
 	v.checksum = sumOf(string(log))
 	return v
 }
@@ -75,6 +79,12 @@ func TestChooseLog(t *testing.T) {
 		"a lost header is no nack":                {3, []logOf{{logView: 2, log: "aBc", views: "022"}, {logView: 1, log: "a?"}, {logView: 1, log: "a"}}, wait},
 		"what is committed is not judged":         {3, []logOf{{log: "aBc", commit: 2}, {log: "a"}, {log: "a"}}, "abc"},
 		"who has what is committed is not here":   {3, []logOf{{log: "a", commit: 2}, {log: "a"}}, wait},
+		"a longer log of older ops, found again":  {3, []logOf{{logView: 1, log: "ax", views: "02", commit: 2}, {logView: 1, log: "abc"}}, "ax"},
+		"a checkpoint, and a log of older ops":    {3, []logOf{{logView: 1, log: "abc"}, {logView: 1, log: "ax", checkpoint: 2, commit: 2}}, "ax"},
+		"a log of older ops, and a checkpoint":    {3, []logOf{{logView: 1, log: "ax", checkpoint: 2, commit: 2}, {logView: 1, log: "abc"}}, "ax"},
+		"a checkpoint, and what continues it":     {3, []logOf{{log: "ab", checkpoint: 2, commit: 2}, {log: "abcd", commit: 1}}, "abcd"},
+		"a checkpoint, and its continuation":      {3, []logOf{{log: "abcd", checkpoint: 2, commit: 2}, {log: "ab", checkpoint: 2, commit: 2}}, "abcd"},
+		"two checkpoints":                         {3, []logOf{{log: "ab", checkpoint: 2, commit: 2}, {log: "abc", checkpoint: 3, commit: 3}}, "abc"},
 		"no op at all":                            {3, []logOf{{}, {}}, ""},
 		"a quorum of six":                         {6, []logOf{{log: "a"}, {log: "a"}, {log: "a"}}, wait},
 	} {

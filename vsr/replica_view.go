@@ -77,7 +77,9 @@ func (r *Replica) sendJoin() {
 		return
 	}
 	if r.standby() {
-		r.tell(r.primaryOf(r.view), wire.CommandGetView, wire.Peer{}, nil)
+		// All hear of the view by it: its primary may be gone, and the others in an
+		// older one.
+		r.tellAll(wire.CommandGetView, wire.Peer{}, nil)
 		return
 	}
 	if r.Recovering() {
