@@ -82,7 +82,7 @@ type receiveSlot struct {
 	tries   int
 }
 
-// Receive begins to bring the grid to state, which is not zero. contents is what is
+// Receive begins to bring the grid to state, zero for an empty one. contents is what is
 // known to be here; the Receiver adds to it, so that the next one, of a later
 // checkpoint, need not read it again. done is called when every block is here and
 // stable.
@@ -93,7 +93,11 @@ func Receive(storage Storage, config Config, state State, contents Contents, pee
 	for range receiveDepth {
 		r.idle = append(r.idle, &receiveSlot{})
 	}
-	r.take(r.next)
+	if r.next.IsZero() {
+		r.more() // which finds nothing to do
+	} else {
+		r.take(r.next)
+	}
 	return r
 }
 
@@ -204,6 +208,7 @@ func (r *Receiver) take(ref block.Ref) {
 	}
 	s.request = blockio.Request{Kind: blockio.Read, Offset: r.config.offsetOf(ref.Address), Buf: s.buf}
 	r.submit(&s.request, func() {
+		delete(r.contents, ref.Address) // whatever was there: this is what can be read
 		if _, sum, wrong := checkWhole(s.buf, ref.Address); s.request.Err == nil && wrong == "" {
 			r.contents[ref.Address] = sum
 		}

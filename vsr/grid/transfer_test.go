@@ -123,6 +123,35 @@ func TestOnlyWhatDiffersIsReceived(t *testing.T) {
 	}
 }
 
+// An empty grid has nothing to be received.
+func TestEmptyGridIsReceived(t *testing.T) {
+	x := exchange{from: newDisk(1), to: newDisk(2)}
+	x.run(t, State{}, Contents{})
+	if x.blocks+x.questions != 0 {
+		t.Errorf("%d blocks and %d questions", x.blocks, x.questions)
+	}
+}
+
+// A block of the free set that was here, and cannot be read any more, is fetched.
+func TestUnreadableFreeSetIsReceived(t *testing.T) {
+	x := exchange{from: newDisk(1), to: newDisk(2)}
+	_, _, state := source(x.from, 3)
+	contents := Contents{}
+	x.run(t, state, contents)
+	struck := false
+	x.to.Inject = func(_ int, r *blockio.Request) faultdisk.Fault {
+		if struck || r.Kind != blockio.Read {
+			return faultdisk.Fault{}
+		}
+		struck = true
+		return faultdisk.Fault{Effect: faultdisk.Unreadable}
+	}
+	x.run(t, state, contents)
+	if x.blocks != 1 {
+		t.Errorf("%d blocks were asked for", x.blocks)
+	}
+}
+
 // A write that fails is told, also after Stop, and nothing more comes of it.
 func TestReceiverTellsOfFailedWrites(t *testing.T) {
 	for _, stopped := range []bool{false, true} {
