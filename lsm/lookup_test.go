@@ -6,6 +6,19 @@ import (
 	"testing"
 )
 
+// reopenWarm opens the tree again from a checkpoint, with the indexes in memory and
+// nothing else.
+func (w *world) reopenWarm(t *testing.T) {
+	t.Helper()
+	for _, do := range []func() error{w.checkpoint, w.reopen, w.warm} {
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for w.step() {
+	}
+}
+
 // TestLookupInOneRound demands that with the indexes in memory all pages that a
 // lookup reads are in flight together, of whatever level, and that the newest
 // value counts.
@@ -19,17 +32,7 @@ func TestLookupInOneRound(t *testing.T) {
 	for range 300 {
 		l.op(t, w)
 	}
-	if err := w.checkpoint(); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.reopen(); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.warm(); err != nil {
-		t.Fatal(err)
-	}
-	for w.step() {
-	}
+	w.reopenWarm(t)
 	var keys []Key
 	for n := range uint64(20) {
 		keys = append(keys, Key{n * 20})
@@ -64,17 +67,7 @@ func TestChainInOneRound(t *testing.T) {
 			}
 		}
 	}
-	if err := w.checkpoint(); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.reopen(); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.warm(); err != nil {
-		t.Fatal(err)
-	}
-	for w.step() {
-	}
+	w.reopenWarm(t)
 	found := 0
 	w.tree.Scan(Range{Key{7}, Key{7, math.MaxUint64}, true}, 50, nil, func(entries []Entry, err error) { found = len(entries) })
 	reads := w.disk.InFlight()

@@ -242,13 +242,19 @@ func (r *Replica) peerMessage(peer wire.Peer, command wire.Command, headers []wi
 	for i := range headers {
 		wire.EncodeHeader(message.Bytes[wire.HeaderSize*(1+i):], &headers[i])
 	}
+	r.sealPeer(message, peer, command)
+	return message
+}
+
+// sealPeer completes a message whose body is there with its header: peer, and what
+// every message says of its author.
+func (r *Replica) sealPeer(message *buffer.Buffer, peer wire.Peer, command wire.Command) {
 	peer.Frame = r.frame(command)
 	peer.Size = uint32(len(message.Bytes))
 	peer.LogView = r.root.LogView
 	peer.CheckpointOp, peer.Checkpoint = r.root.Checkpoint.Op, r.root.Checkpoint.ID()
 	peer.Encode(message.Bytes)
 	wire.Seal(message.Bytes)
-	return message
 }
 
 // tell sends a message to one replica, tellAll to all others.

@@ -74,13 +74,8 @@ func (r *Replica) helper(a block.Address, tries int) uint8 {
 // sendBlocks sends a message about blocks, with content as its body.
 func (r *Replica) sendBlocks(to uint8, command wire.Command, peer wire.Peer, content []byte) {
 	message := r.options.Pool.Acquire(wire.HeaderSize + len(content))
-	peer.Frame = r.frame(command)
-	peer.Size = uint32(len(message.Bytes))
-	peer.LogView = r.root.LogView
-	peer.CheckpointOp, peer.Checkpoint = r.root.Checkpoint.Op, r.root.Checkpoint.ID()
-	peer.Encode(message.Bytes)
 	copy(message.Bytes[wire.HeaderSize:], content)
-	wire.Seal(message.Bytes)
+	r.sealPeer(message, peer, command)
 	r.options.Peers.SendToReplica(to, message)
 	message.Release()
 }
