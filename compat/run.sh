@@ -89,7 +89,8 @@ failover_go() {
 }
 
 failover_java() {
-	echo "compat java failover: skipped: there is no program for it"
+	[[ ! -d $scratch/java/lib ]] ||
+		java -cp "$scratch/java/classes:$scratch/java/lib/*" Failover "--addresses=$address" "--seconds=$seconds"
 }
 
 # listens reports whether something accepts connections at $1, "host:port".
