@@ -40,7 +40,7 @@ func (s *Server) begin() (*life, error) {
 		Storage:        l.disk,
 		Bus:            s,
 		Peers:          s,
-		Clock:          systemClock{},
+		Clock:          s.config.clock,
 		Pool:           &s.pool,
 		Workers:        l.workers,
 		FileSize:       info.Size(),

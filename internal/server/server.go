@@ -46,6 +46,8 @@ type Config struct {
 	CacheGrid, CacheAccounts int64
 	// Logger; nil means slog.Default.
 	Logger *slog.Logger
+
+	clock vsr.Clock // nil: that of the machine; tests have their own
 }
 
 // Identity says which replica of which cluster a data file belongs to.
@@ -89,6 +91,9 @@ type Server struct {
 func Start(config Config) (*Server, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
+	}
+	if config.clock == nil {
+		config.clock = systemClock{}
 	}
 	if err := config.setCaches(); err != nil {
 		return nil, err

@@ -40,7 +40,13 @@ func formatFile(t *testing.T, layout vsr.Layout) (path string) {
 // does.
 func startServer(t *testing.T, layout vsr.Layout) *Server {
 	t.Helper()
+	return startServerWithClock(t, layout, nil)
+}
+
+func startServerWithClock(t *testing.T, layout vsr.Layout, clock vsr.Clock) *Server {
+	t.Helper()
 	s, err := Start(Config{
+		clock:          clock,
 		Path:           formatFile(t, layout),
 		Addresses:      []string{"127.0.0.1:0"},
 		Development:    true,
