@@ -44,11 +44,12 @@ func (d *memoryDisk) step() bool {
 // line is one client whose next request waits for the reply to the last, and all
 // that its replica has.
 type line struct {
-	t       *testing.T
+	t       testing.TB
 	disk    memoryDisk
 	pool    buffer.Pool
 	clock   fakeClock
 	jobs    []func()
+	hire    func(work func()) // does the work of a job
 	replica *vsr.Replica
 	header  wire.Request
 	reply   wire.Reply
@@ -65,9 +66,9 @@ func (l *line) SendToClient(_ u128.Uint128, message *buffer.Buffer) {
 // Go implements forest.Workers: the job is done when nothing else is to be done.
 func (l *line) Go(work, done func()) { l.jobs = append(l.jobs, work, done) }
 
-func newLine(t *testing.T) *line {
+func newLine(t testing.TB) *line {
 	layout := vsr.LayoutDefault(false)
-	l := &line{t: t, clock: fakeClock{1}}
+	l := &line{t: t, clock: fakeClock{1}, hire: func(work func()) { work() }}
 	l.disk.content = make([]byte, 1<<30) // zero pages, until they are written
 	copy(l.disk.content, vsr.Format(vsr.FormatConfig{ReplicaCount: 1, Layout: layout}))
 	l.replica = New(Options{
@@ -100,7 +101,7 @@ func (l *line) run() {
 		case len(l.jobs) > 0:
 			work, done := l.jobs[0], l.jobs[1]
 			l.jobs = l.jobs[:copy(l.jobs, l.jobs[2:])]
-			work()
+			l.hire(work)
 			done()
 		default:
 			return
@@ -133,46 +134,71 @@ func (l *line) seal(operation ledger.Operation, size, count int) {
 	l.call()
 }
 
+// teller creates transfers between its accounts, batch after batch.
+type teller struct {
+	*line
+	accounts uint64
+	id       uint64 // of the last transfer
+}
+
+func newTeller(t testing.TB, accounts int) *teller {
+	l := newLine(t)
+	for first := 0; first < accounts; first += tellerBatch {
+		count := min(tellerBatch, accounts-first)
+		for i := range count {
+			a := ledger.Account{ID: u128.From64(uint64(first + i + 1)), Ledger: 1, Code: 1}
+			a.Encode(l.body[:cap(l.body)][i*ledger.AccountSize:])
+		}
+		l.seal(ledger.OperationCreateAccounts, ledger.AccountSize, count)
+	}
+	return &teller{line: l, accounts: uint64(accounts)}
+}
+
+// tellerBatch is how many transfers a teller creates at a time.
+const tellerBatch = 8000
+
+// create sends the next batch, and waits for the reply.
+func (l *teller) create() {
+	l.fill()
+	l.send()
+}
+
+// fill makes the next batch.
+func (l *teller) fill() {
+	body := l.body[:cap(l.body)]
+	for i := range tellerBatch {
+		l.id++
+		transfer := ledger.Transfer{
+			ID: u128.From64(l.id), DebitAccountID: u128.From64(l.id%l.accounts + 1), CreditAccountID: u128.From64(l.id*7%l.accounts + 1),
+			Amount: u128.From64(1), Ledger: 1, Code: 1,
+		}
+		if transfer.DebitAccountID == transfer.CreditAccountID {
+			transfer.CreditAccountID = u128.From64(l.id%(l.accounts-1) + 2)
+		}
+		transfer.Encode(body[i*ledger.TransferSize:])
+	}
+}
+
+func (l *teller) send() { l.seal(ledger.OperationCreateTransfers, ledger.TransferSize, tellerBatch) }
+
 // TestBatchAllocatesNothing sends batches through a whole replica: what is done for
 // each of them, from its receipt to its reply, takes memory that is there.
 func TestBatchAllocatesNothing(t *testing.T) {
-	const accounts, batch = 1000, 8000
-	l := newLine(t)
-	for i := range accounts {
-		a := ledger.Account{ID: u128.From64(uint64(i + 1)), Ledger: 1, Code: 1}
-		a.Encode(l.body[:cap(l.body)][i*ledger.AccountSize:])
-	}
-	l.seal(ledger.OperationCreateAccounts, ledger.AccountSize, accounts)
-	id := uint64(0)
-	transfers := func() {
-		body := l.body[:cap(l.body)]
-		for i := range batch {
-			id++
-			transfer := ledger.Transfer{
-				ID: u128.From64(id), DebitAccountID: u128.From64(id%accounts + 1), CreditAccountID: u128.From64(id*7%accounts + 1),
-				Amount: u128.From64(1), Ledger: 1, Code: 1,
-			}
-			if transfer.DebitAccountID == transfer.CreditAccountID {
-				transfer.CreditAccountID = u128.From64(id%(accounts-1) + 2)
-			}
-			transfer.Encode(body[i*ledger.TransferSize:])
-		}
-		l.seal(ledger.OperationCreateTransfers, ledger.TransferSize, batch)
-	}
+	l := newTeller(t, 1000)
 	for range 110 { // until the buffers for recent rows are all in use
-		transfers()
+		l.create()
 	}
 	// A batch allocates nothing, unless a merge or a checkpoint begins or ends
 	// beside it: those keep their books.
 	var allocations []float64
 	total := 0.0
 	for range 40 {
-		n := testing.AllocsPerRun(1, transfers)
+		n := testing.AllocsPerRun(1, l.create)
 		allocations = append(allocations, n)
 		total += n
 	}
 	slices.Sort(allocations)
-	if allocations[0] != 0 || total/float64(len(allocations)) > batch/100 {
+	if allocations[0] != 0 || total/float64(len(allocations)) > tellerBatch/100 {
 		t.Errorf("allocations of %d batches: %v", len(allocations), allocations)
 	}
 }

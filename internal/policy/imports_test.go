@@ -72,6 +72,7 @@ const mayImport = `
 
 	internal/cases       ledger leaf
 	internal/cases/*     -
+	internal/stages      -
 	internal/vectors     leaf
 	internal/vectors/*   -
 `
@@ -79,7 +80,7 @@ const mayImport = `
 // testsMayImport is what test files may import beyond mayImport and the
 // package under test. The row "*" holds for every package's tests.
 const testsMayImport = `
-	*                    internal/cases internal/vectors leaf
+	*                    internal/cases internal/stages internal/vectors leaf
 	ledger               sim/model sim/model/*
 	ledger/forest        sim/model sim/model/* vsr/faultdisk vsr/grid
 	lsm                  vsr/faultdisk vsr/grid
@@ -96,6 +97,7 @@ const testsMayImport = `
 // testSupport may be imported by test files and by sim, never by the product.
 var testSupport = []string{
 	"internal/cases",
+	"internal/stages",
 	"internal/vectors",
 	"vsr/faultdisk",
 }
@@ -119,7 +121,7 @@ const libraries = `
 	github.com/schollz/progressbar/v3         cmd/ledgerctl bench
 	github.com/spf13/cobra                    internal/command cmd/*
 	github.com/spf13/pflag                    internal/command cmd/*
-	golang.org/x/sys                          client internal/checksum io/*
+	golang.org/x/sys                          client internal/checksum internal/stages io/*
 	golang.org/x/term                         internal/command cmd/ledgerctl
 	pgregory.net/rapid                        test
 	unsafe                                    test bench internal/buffer internal/checksum io/* vsr/faultdisk

@@ -49,6 +49,7 @@ type workload struct {
 	random   *rand.Rand
 	accounts int
 	nextID   uint64
+	high     uint64 // half of all ids
 	randomID bool
 	flags    func(i int) ledger.TransferFlags // nil: none
 	body     []byte
@@ -60,23 +61,25 @@ func newWorkload(accounts int) *workload {
 	return &workload{random: rand.New(rand.NewPCG(1, 2)), accounts: accounts}
 }
 
+func (l *workload) id(low uint64) ledger.Uint128 { return ledger.Uint128{Lo: low, Hi: l.high} }
+
 // batch returns the next batch, good until the call after.
 func (l *workload) batch(n int) []byte {
 	l.body = l.body[:0]
 	for i := range n {
 		l.nextID++
-		x := ledger.Transfer{ID: u128.From64(l.nextID), Amount: u128.From64(1 + l.random.Uint64N(1000)), Ledger: 1, Code: 1}
+		x := ledger.Transfer{ID: l.id(l.nextID), Amount: u128.From64(1 + l.random.Uint64N(1000)), Ledger: 1, Code: 1}
 		if l.randomID {
 			x.ID = ledger.Uint128{Lo: l.random.Uint64(), Hi: l.random.Uint64()}
 		}
 		debit := l.random.IntN(l.accounts)
 		credit := (debit + 1 + l.random.IntN(l.accounts-1)) % l.accounts
-		x.DebitAccountID, x.CreditAccountID = u128.From64(uint64(debit+1)), u128.From64(uint64(credit+1))
+		x.DebitAccountID, x.CreditAccountID = l.id(uint64(debit+1)), l.id(uint64(credit+1))
 		if l.flags != nil {
 			x.Flags = l.flags(i)
 			if x.Flags&ledger.TransferPostPendingTransfer != 0 {
 				x.DebitAccountID, x.CreditAccountID, x.Amount = ledger.Uint128{}, ledger.Uint128{}, ledger.AmountMax
-				x.PendingID = u128.From64(l.nextID - 1)
+				x.PendingID = l.id(l.nextID - 1)
 			}
 		}
 		l.body = x.Append(l.body)
@@ -87,12 +90,17 @@ func (l *workload) batch(n int) []byte {
 
 // createAccounts puts so many accounts into the forest, ids from 1.
 func createAccounts(f *Forest, count int, timestamp *uint64) {
+	newWorkload(count).createAccounts(f, timestamp)
+}
+
+// createAccounts puts the accounts of the workload into the forest.
+func (l *workload) createAccounts(f *Forest, timestamp *uint64) {
 	var reply []byte
-	for first := 1; first <= count; first += benchBatch {
+	for first := 1; first <= l.accounts; first += benchBatch {
 		var body []byte
-		n := min(benchBatch, count-first+1)
+		n := min(benchBatch, l.accounts-first+1)
 		for i := range n {
-			a := ledger.Account{ID: u128.From64(uint64(first + i)), Ledger: 1, Code: 1}
+			a := ledger.Account{ID: l.id(uint64(first + i)), Ledger: 1, Code: 1}
 			body = a.Append(body)
 		}
 		body = multibatch.AppendTrailer(body, ledger.AccountSize, []uint16{uint16(n)})
