@@ -147,7 +147,10 @@ func (b *checkBus) checkReply(p *process, client u128.Uint128, message []byte) e
 	if err := b.checkWitnesses(h.Op); err != nil {
 		return err
 	}
-	b.sim.clientByID[client].executedAt = sent.at
+	c := b.sim.clientByID[client]
+	if c.servedAt, c.executedAt = c.executedAt, sent.at; h.Operation == wire.OperationRegister {
+		c.servedAt = sent.at
+	}
 	return b.insert(&reply)
 }
 
@@ -270,12 +273,12 @@ func (b *checkBus) checkEviction(client u128.Uint128, message []byte) error {
 func (b *checkBus) gaveWay(c *client) error {
 	others := 0
 	for _, other := range b.sim.clients {
-		if other != c && (other.busy() || other.activeAt+activeFor >= c.executedAt) {
+		if other != c && (other.busy() || other.activeAt+activeFor >= c.servedAt) {
 			others++
 		}
 	}
 	if limit := int(b.sim.options.layout.SessionsMax); others < limit {
-		return fmt.Errorf("at most %d of %d sessions were used since its last request", others, limit)
+		return fmt.Errorf("at most %d of %d sessions were used since it was served last", others, limit)
 	}
 	return nil
 }

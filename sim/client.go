@@ -38,8 +38,10 @@ type client struct {
 	// misbehaved says that it has asked for something invalid.
 	misbehaved bool
 	// activeAt is when it sent or received something last. Its latest request
-	// that was executed, was so at executedAt or later.
-	activeAt, executedAt time.Duration
+	// that was executed, was so at executedAt or later. One that was ordered already
+	// is executed also when the session has given way meanwhile: the latest request
+	// that found the session there was executed at servedAt or later.
+	activeAt, executedAt, servedAt time.Duration
 }
 
 // newClient adds a client to the run.
