@@ -211,12 +211,12 @@ var mutations = []mutation{
 		"root.Checkpoint, root.Previous, root.Syncing = *checkpoint, *checkpoint, true",
 		"root.Checkpoint, root.Previous, root.Syncing = *checkpoint, *checkpoint, false",
 	}}},
-	{name: "blocks handed on that were not received", edits: []edit{{
+	{name: "blocks handed on that were not received", test: "vsr/grid TestOnlyWhatWasReceivedIsHandedOn", edits: []edit{{
 		"vsr/grid/transfer.go",
 		"		if r.received.has(a) {",
 		"		if r.contents[a] != (checksum.Sum{}) {",
 	}}},
-	{name: "tombstone lost in a merge", edits: []edit{{
+	{name: "tombstone lost in a merge", test: "lsm TestMergeAgainstTwin", edits: []edit{{
 		"lsm/merge.go",
 		"	if e.Value != table.Tombstone || !w.bottom {",
 		"	if e.Value != table.Tombstone {",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
@@ -203,6 +204,33 @@ func TestWrongReferenceIsAskedForAgain(t *testing.T) {
 	x.run(t, state, Contents{})
 	if got, err := get(reopen(t, x.to, state), x.to, refs[1]); err != nil || !bytes.Equal(got, payloadOf(1, 3000)) {
 		t.Error(err)
+	}
+}
+
+// What is here may be whole, and older than the checkpoint: others are told only of
+// what has been received.
+func TestOnlyWhatWasReceivedIsHandedOn(t *testing.T) {
+	x := exchange{from: newDisk(1), to: newDisk(2)}
+	_, refs, state := source(x.from, 50)
+	var addresses []block.Address
+	older := newGrid(x.to)
+	for i, ref := range refs {
+		addresses = append(addresses, ref.Address)
+		if old := put(older, x.to, payloadOf(1000+i, 3000)); old.Address != ref.Address {
+			t.Fatalf("%v is not where %v is", old.Address, ref.Address)
+		}
+	}
+	x.lost = func() bool {
+		for _, ref := range x.receiver.Has(addresses) {
+			if !slices.Contains(refs, ref) {
+				t.Errorf("%v of another checkpoint is handed on", ref.Address)
+			}
+		}
+		return false
+	}
+	x.run(t, state, Contents{})
+	if has := x.receiver.Has(addresses); !slices.Equal(has, refs) {
+		t.Errorf("%d of %d blocks are handed on in the end", len(has), len(refs))
 	}
 }
 
