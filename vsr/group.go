@@ -98,9 +98,7 @@ type group struct {
 	repairing bool
 	// headersAsked is when headers were asked for last; 0: not at all.
 	headersAsked uint64
-	// turn chooses the peer that is asked next.
-	turn    uint8
-	headers []wire.Prepare // scratch
+	headers      []wire.Prepare // scratch
 
 	// receiver brings the grid to the checkpoint, while syncing. adopting says
 	// that the superblock is being told of a checkpoint of another replica.

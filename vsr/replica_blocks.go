@@ -57,18 +57,11 @@ func (p blockPeers) AskBlock(ref block.Ref, tries int) {
 // helper returns the replica to be asked about a block: each in turn, but the
 // primary not at first, because it has enough to do.
 func (r *Replica) helper(a block.Address, tries int) uint8 {
-	others := make([]uint8, 0, wire.ReplicasMax)
-	for i := range r.root.ReplicaCount {
-		if i != r.root.Replica {
-			others = append(others, i)
-		}
-	}
 	turn := uint64(a) + uint64(tries)
-	helper := others[turn%uint64(len(others))]
-	if tries == 0 && helper == r.primaryOf(r.view) {
-		helper = others[(turn+1)%uint64(len(others))]
+	if helper := r.inTurn(turn); tries > 0 || helper != r.primaryOf(r.view) {
+		return helper
 	}
-	return helper
+	return r.inTurn(turn + 1)
 }
 
 // sendBlocks sends a message about blocks, with content as its body.

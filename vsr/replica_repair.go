@@ -33,7 +33,7 @@ func (r *Replica) askForFaulty() {
 			return
 		}
 		if header, known := r.journal.Find(op); known {
-			r.tell(r.source(true), wire.CommandGetPrepare, wire.Peer{Op: op, ChecksumOf: header.Checksum}, nil)
+			r.tell(r.source(Op(op), true), wire.CommandGetPrepare, wire.Peer{Op: op, ChecksumOf: header.Checksum}, nil)
 		}
 	}
 }
@@ -61,22 +61,27 @@ func (r *Replica) askForPrepare(header *wire.Prepare) {
 	}
 	again := last.op == op
 	*last = asked{op: op, at: g.ticks}
-	r.tell(r.source(again), wire.CommandGetPrepare, wire.Peer{Op: header.Op, ChecksumOf: header.Checksum}, nil)
+	r.tell(r.source(op, again), wire.CommandGetPrepare, wire.Peer{Op: header.Op, ChecksumOf: header.Checksum}, nil)
 }
 
-// source returns a replica to ask: the primary, unless that is this one or has
-// not answered.
-func (r *Replica) source(again bool) uint8 {
-	primary := r.primaryOf(r.view)
-	if !again && primary != r.root.Replica {
+// source returns a replica to ask about op: the primary, unless that is this one
+// or has not answered. Each question goes round by itself, from beat to beat: by a
+// turn that all of them shared, two questions would each come to the same replica
+// for ever.
+func (r *Replica) source(op Op, again bool) uint8 {
+	if primary := r.primaryOf(r.view); !again && primary != r.root.Replica {
 		return primary
 	}
-	g, count := &r.group, r.root.ReplicaCount
-	g.turn = (g.turn + 1) % count
-	if g.turn == r.root.Replica {
-		g.turn = (g.turn + 1) % count
+	return r.inTurn(r.group.ticks/beatTicks + uint64(op))
+}
+
+// inTurn returns one of the other replicas, and another one for the next turn.
+func (r *Replica) inTurn(turn uint64) uint8 {
+	own, count := uint64(r.root.Replica), uint64(r.root.ReplicaCount)
+	if r.standby() {
+		return uint8(turn % count)
 	}
-	return g.turn
+	return uint8((own + 1 + turn%(count-1)) % count)
 }
 
 // askForHeaders asks for the headers that come next in the view's log, if there
@@ -99,7 +104,7 @@ func (r *Replica) askForHeaders() {
 	}
 	again := g.headersAsked != 0
 	g.headersAsked = g.ticks
-	r.tell(r.source(again), wire.CommandGetHeaders, wire.Peer{Op: uint64(from)}, nil)
+	r.tell(r.source(from, again), wire.CommandGetHeaders, wire.Peer{Op: uint64(from)}, nil)
 }
 
 // lacks reports whether the view's log has more ops than those up to from,
