@@ -23,6 +23,7 @@ type benchmark struct {
 	restart   bool
 	runs      int
 	plot      string
+	profile   string
 	output    string
 	compare   bool
 }
@@ -54,6 +55,7 @@ server of its own, the medians are shown with minimum and maximum.`,
   ledgerctl benchmark --account-distribution=zipfian --phase=linked --warm-up=500000
   ledgerctl benchmark --rate=200000 --clients=8 --transfer-batch-size=100 --plot=even.svg
   ledgerctl benchmark --runs=5 --yardstick --output=bench/results
+  ledgerctl benchmark --query-count=0 --profile=server.pprof
   ledgerctl benchmark --compare before.json after.json
   ledgerctl benchmark --addresses=3000 --transfer-count=100000`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -94,6 +96,7 @@ func (b *benchmark) addFlags(cmd *cobra.Command, first string) {
 	flags.BoolVar(&b.yardstick, "yardstick", false, "also do the least work that any ledger must do, to compare with")
 	flags.IntVar(&b.runs, "runs", 1, "how often to measure, each time with a server of its own")
 	flags.StringVar(&b.plot, "plot", "", "file to draw throughput and latency over time into, as SVG")
+	flags.StringVar(&b.profile, "profile", "", "file for a profile of the (first) server's processor time; the report then divides it between stages")
 	flags.StringVar(&b.output, "output", "", "folder to keep the result in, as DATE-WORKLOAD-COMMIT.json")
 	flags.BoolVar(&b.compare, "compare", false, "compare two results, and measure nothing")
 }
@@ -135,6 +138,8 @@ func (b *benchmark) resolve(cmd *cobra.Command, args []string) (bench.Workload, 
 		return w, errors.New("--runs is for servers of the benchmark's own: leave --addresses away")
 	case given && b.restart:
 		return w, errors.New("--restart is for a server of the benchmark's own: leave --addresses away")
+	case b.profile != "" && (given || b.restart || b.runs > 1 || w.Transfers == 0):
+		return w, errors.New("--profile is for one run with transfers, of a server of the benchmark's own that is not restarted")
 	case b.yardstick && w.Transfers == 0:
 		return w, errors.New("--yardstick needs transfers")
 	}

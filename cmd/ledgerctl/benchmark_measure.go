@@ -69,12 +69,16 @@ func (m *measurement) measureOwnServer() (err error) {
 	if m.restart {
 		between = m.restartServer
 	}
-	return errors.Join(m.measureServer(between), m.stopServer())
+	err = errors.Join(m.measureServer(between), m.stopServer())
+	if err == nil && m.profile != "" {
+		m.report.Stages, err = readStages(m.profile, m.report.Workload.Transfers)
+	}
+	return err
 }
 
 func (m *measurement) startServer() error {
 	w := &m.report.Workload
-	return m.server.start(w.Replicas-w.ReplicasDown, m.caches)
+	return m.server.start(w.Replicas-w.ReplicasDown, m.caches, m.profile)
 }
 
 // stopServer stops the server, and before takes note of the memory it had.
@@ -129,9 +133,19 @@ func (m *measurement) began() {
 	if m.server != nil {
 		m.serverBegan, _ = m.server.cost()
 	}
+	m.markProfile()
+}
+
+// markProfile begins or ends the server's profile. A server that is gone is noticed
+// by the next request.
+func (m *measurement) markProfile() {
+	if m.profile != "" {
+		_ = m.server.mark()
+	}
 }
 
 func (m *measurement) ended() {
+	defer m.markProfile()
 	if driver, err := bench.ReadProcess(os.Getpid()); err == nil {
 		m.report.DriverCPUSeconds = driver.Since(m.driverBegan).CPU.Seconds()
 	}

@@ -28,7 +28,7 @@ const benchmarkServer = "benchmark-server"
 // to both leaves it to the benchmark to stop it in order.
 func newBenchmarkServer() *cobra.Command {
 	var caches caches
-	var addresses string
+	var addresses, profile string
 	cmd := &cobra.Command{
 		Use:    benchmarkServer + " FILE",
 		Hidden: true,
@@ -52,13 +52,19 @@ func newBenchmarkServer() *cobra.Command {
 			ended := make(chan error, 2)
 			go func() { ended <- replica.Wait() }()
 			go func() {
-				_, err := io.Copy(io.Discard, cmd.InOrStdin())
-				ended <- err
+				var err error
+				input := bufio.NewReader(cmd.InOrStdin())
+				if profile != "" {
+					err = profileBetween(input, profile)
+				}
+				_, err2 := io.Copy(io.Discard, input)
+				ended <- errors.Join(err, err2)
 			}()
 			return errors.Join(<-ended, replica.Close())
 		},
 	}
 	cmd.Flags().StringVar(&addresses, "addresses", "", "host:port of all replicas")
+	cmd.Flags().StringVar(&profile, "profile", "", "file for a profile from the first line of input to the second")
 	caches.addTo(cmd)
 	return cmd
 }
@@ -80,7 +86,7 @@ func (c *caches) arguments() []string {
 // serverProcess is a replica of a benchmark's own server.
 type serverProcess struct {
 	command *exec.Cmd
-	input   io.Closer // its end stops the replica
+	input   io.WriteCloser // its end stops the replica
 }
 
 // A benchmarkCluster is a benchmark's own server: the replicas of a cluster, each
@@ -121,10 +127,12 @@ func freeAddresses(count int) (addresses []string, err error) {
 	return addresses, nil
 }
 
-// start starts the first count replicas.
-func (c *benchmarkCluster) start(count int, caches caches) error {
+// start starts the first count replicas. The first of them writes a profile, unless
+// its path is empty.
+func (c *benchmarkCluster) start(count int, caches caches, profile string) error {
 	for _, path := range c.paths[:count] {
-		process, err := startServer(path, c.addresses, caches)
+		process, err := startServer(path, c.addresses, caches, profile)
+		profile = ""
 		if err != nil {
 			return errors.Join(err, c.stop())
 		}
@@ -159,12 +167,13 @@ func (c *benchmarkCluster) cost() (cost bench.Process, err error) {
 
 // startServer starts this program as a server in a process of its own, and
 // returns when it serves. What the server complains of goes to standard error.
-func startServer(path, addresses string, caches caches) (*serverProcess, error) {
+func startServer(path, addresses string, caches caches, profile string) (*serverProcess, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	process := exec.Command(program, append([]string{benchmarkServer, path, "--addresses=" + addresses}, caches.arguments()...)...)
+	arguments := append([]string{benchmarkServer, path, "--addresses=" + addresses, "--profile=" + profile}, caches.arguments()...)
+	process := exec.Command(program, arguments...)
 	process.Stderr = os.Stderr
 	input, err := process.StdinPipe()
 	if err != nil {
@@ -182,6 +191,12 @@ func startServer(path, addresses string, caches caches) (*serverProcess, error) 
 		return nil, fmt.Errorf("the server did not start: %w", errors.Join(s.stop(), err))
 	}
 	return s, nil
+}
+
+// mark tells the first replica that its profile begins or ends.
+func (c *benchmarkCluster) mark() error {
+	_, err := io.WriteString(c.processes[0].input, "\n")
+	return err
 }
 
 // stop ends the replica and waits for it.

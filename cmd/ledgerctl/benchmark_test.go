@@ -72,7 +72,7 @@ func TestBenchmarkServerThatDoesNotStart(t *testing.T) {
 	if got := ledgerctl(t, "", "benchmark", "--cache-grid=1"); got.code != 1 || !strings.Contains(got.stderr, "the server did not start") {
 		t.Errorf("%+v", got)
 	}
-	if _, err := startServer(t.TempDir(), "127.0.0.1:0", caches{}); err == nil || !strings.Contains(err.Error(), "the server did not start") {
+	if _, err := startServer(t.TempDir(), "127.0.0.1:0", caches{}, ""); err == nil || !strings.Contains(err.Error(), "the server did not start") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -29,6 +29,7 @@ type report struct {
 	ServerWritten      int64            `json:"server_written_bytes,omitempty"`
 	DriverCPUSeconds   float64          `json:"driver_cpu_seconds,omitempty"`
 	DataFileBytes      int64            `json:"data_file_bytes,omitempty"`
+	Stages             []stageReport    `json:"server_stages,omitempty"` // of its processor time
 	Yardstick          *yardstickReport `json:"yardstick,omitempty"`
 	Spread             []spread         `json:"spread,omitempty"`
 }
@@ -152,6 +153,9 @@ func (r *report) figures() []figure {
 		all = append(all,
 			figure{"server memory, peak", "MB", float64(r.ServerResidentMax) / megabyte},
 			figure{"server processor time", "s", r.ServerCPUSeconds})
+	}
+	for _, stage := range r.Stages {
+		all = append(all, figure{"server, " + stage.Stage, "ns", stage.Nanoseconds})
 	}
 	if r.ServerWritten != 0 {
 		all = append(all, figure{"server wrote", "MB", float64(r.ServerWritten) / megabyte})

@@ -116,6 +116,7 @@ const libraries = `
 	github.com/anishathalye/porcupine         test
 	github.com/cespare/xxhash/v2              lsm/rowlog lsm/table vsr/grid test
 	github.com/cockroachdb/datadriven         test
+	github.com/google/pprof                   cmd/ledgerctl
 	github.com/klauspost/compress             internal/cases internal/cases/* internal/vectors internal/vectors/*
 	github.com/olekukonko/tablewriter         internal/command cmd/ledgerctl
 	github.com/schollz/progressbar/v3         cmd/ledgerctl bench
