@@ -3,7 +3,6 @@ package vsr
 import (
 	"fmt"
 
-	"github.com/ledgerd/ledgerd/internal/blockio"
 	"github.com/ledgerd/ledgerd/internal/buffer"
 	"github.com/ledgerd/ledgerd/internal/checksum"
 	"github.com/ledgerd/ledgerd/internal/u128"
@@ -123,8 +122,8 @@ type Replica struct {
 	group group
 	// scrub looks for rot, from the moment that the replica serves.
 	scrub scrub
-	// sync is the one Sync in flight during a checkpoint.
-	sync blockio.Request
+	// naming is the checkpoint that is being completed while execution goes on.
+	naming naming
 	// scratch takes the body of a reply until its size is known.
 	scratch []byte
 }

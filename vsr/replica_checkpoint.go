@@ -18,24 +18,38 @@ const blockKindSessions = 2
 // filled while the last one is made durable, and one remains for the slowest.
 const checkpointShare = 3
 
+// naming is a checkpoint on its way to the superblock, beside execution.
+type naming struct {
+	next    *superblock.Checkpoint // nil if none is
+	writing int                    // streams that are not written yet
+	sync    blockio.Request
+}
+
 // checkpointDue reports whether the prepare just executed ends a checkpoint's
 // interval. It depends on the log alone, so that every replica, and every
 // replay, takes its checkpoints at the same ops.
 func (r *Replica) checkpointDue() bool {
-	last, layout := &r.root.Checkpoint, &r.root.Layout
+	last, layout := r.naming.next, &r.root.Layout
+	if last == nil {
+		last = &r.root.Checkpoint
+	}
 	ops := uint64(r.commitMin) - last.Op
 	bytes := journal.OffsetEnd(&r.commit.header) - last.JournalOffset
 	return ops >= uint64(layout.JournalSlots)/checkpointShare || bytes >= layout.JournalRingSize/checkpointShare
 }
 
 // startCheckpoint makes the state after the prepare just executed durable on
-// the grid and names it in the superblock. Execution waits; ordering and
-// journalling go on.
+// the grid and names it in the superblock, as soon as the one before is named.
+// Execution waits while the state machine writes what it has, and goes on while
+// that is made durable and named; ordering and journalling go on all the time.
 //
 // A crash before the superblock is durable leaves the last two checkpoints as
 // they were: no block they refer to has been overwritten, nor any record after
 // them.
 func (r *Replica) startCheckpoint() {
+	if r.naming.next != nil {
+		return
+	}
 	header := &r.commit.header
 	next := &superblock.Checkpoint{
 		Parent:         r.root.Checkpoint.ID(),
@@ -47,60 +61,77 @@ func (r *Replica) startCheckpoint() {
 	}
 	r.machine.Checkpoint(func(root []byte) {
 		next.SetRoot(root)
-		r.checkpointSessions(next)
+		r.commit.made = next
+		r.nameCheckpoint()
 	})
 }
 
-func (r *Replica) checkpointSessions(next *superblock.Checkpoint) {
+// nameCheckpoint lets execution go on after the checkpoint that the state machine
+// has made, and completes it and names it in the superblock, as soon as the one
+// before is durable on a replication quorum: from then on nobody may need what
+// only the last but one has, and it is overwritten. All witnesses up to it are
+// durable: by them a restart finds the log that is kept for others.
+//
+// The sessions and the free set are put into words before anything else happens.
+// What is written to the grid from then on waits until the checkpoint is named.
+func (r *Replica) nameCheckpoint() {
+	next := r.commit.made
+	if next == nil || !r.journal.Witnessed(next.Op) || !r.onQuorum(r.CheckpointOp()) {
+		return
+	}
+	r.commit.made, r.naming.next = nil, next
+	r.naming.writing = 2
 	if !r.root.Checkpoint.Sessions.IsZero() {
 		r.grid.ReleaseStream(r.root.Checkpoint.Sessions)
 	}
 	table := r.sessions.encode(make([]byte, 0, r.sessions.encodedSize()))
 	r.grid.WriteStream(blockKindSessions, table, func(head block.Ref) {
 		next.Sessions = head
-		r.checkpointGrid(next)
+		r.syncCheckpoint()
 	})
-}
-
-func (r *Replica) checkpointGrid(next *superblock.Checkpoint) {
 	r.grid.Checkpoint(func(state grid.State) {
 		next.Grid = state
-		r.sync = blockio.Request{Kind: blockio.Sync, Done: func(io *blockio.Request) {
-			if io.Err != nil {
-				r.fail(fmt.Errorf("make the blocks of a checkpoint durable: %w", io.Err))
-				return
-			}
-			r.commit.made = next
-			r.nameCheckpoint()
-		}}
-		r.options.Storage.Submit(&r.sync)
+		r.syncCheckpoint()
 	})
+	r.commit.stage = stageIdle
+	if r.status == statusReplay {
+		r.replayNext()
+	}
 }
 
-// nameCheckpoint names the checkpoint that was made in the superblock, as soon as
-// the one before is durable on a replication quorum: from then on nobody may need
-// what only the last but one has, and it is overwritten. All witnesses up to it
-// are durable: by them a restart finds the log that is kept for others.
-func (r *Replica) nameCheckpoint() {
-	next := r.commit.made
-	if next == nil || !r.journal.Witnessed(next.Op) || !r.onQuorum(r.CheckpointOp()) {
+// syncCheckpoint makes the blocks of the checkpoint durable, when the last of them
+// is written, and names it.
+func (r *Replica) syncCheckpoint() {
+	r.naming.writing--
+	if r.naming.writing > 0 {
 		return
 	}
-	r.commit.made = nil
-	r.updateRoot(func(root *superblock.State) {
-		root.Previous, root.Checkpoint = root.Checkpoint, *next
-		root.CommitMax = max(root.CommitMax, next.Op)
-	}, func() {
-		r.grid.CheckpointDurable()
-		r.journal.CheckpointDurable(next.Op, next.JournalOffset)
-		r.commit.stage = stageIdle
-		if !r.alone() {
-			r.ping() // the others hear of the checkpoint
+	r.naming.sync = blockio.Request{Kind: blockio.Sync, Done: func(io *blockio.Request) {
+		if io.Err != nil {
+			r.fail(fmt.Errorf("make the blocks of a checkpoint durable: %w", io.Err))
+			return
 		}
-		if r.status == statusReplay {
-			r.replayNext()
-		}
-	})
+		next := r.naming.next
+		r.updateRoot(func(root *superblock.State) {
+			root.Previous, root.Checkpoint = root.Checkpoint, *next
+			root.CommitMax = max(root.CommitMax, next.Op)
+		}, r.checkpointNamed)
+	}}
+	r.options.Storage.Submit(&r.naming.sync)
+}
+
+// checkpointNamed ends a checkpoint, and begins the next one if that is due.
+func (r *Replica) checkpointNamed() {
+	next := r.naming.next
+	r.naming.next = nil
+	r.grid.CheckpointDurable()
+	r.journal.CheckpointDurable(next.Op, next.JournalOffset)
+	if !r.alone() {
+		r.ping() // the others hear of the checkpoint
+	}
+	if r.commit.stage == stageCheckpoint {
+		r.startCheckpoint()
+	}
 }
 
 // onQuorum reports whether a replication quorum is known to have made the

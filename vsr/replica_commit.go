@@ -20,8 +20,8 @@ type committing struct {
 	message  *buffer.Buffer // one reference
 	requests []wire.Entry   // not yet executed
 	bodies   []byte         // of requests, back to back
-	// made is the checkpoint after the prepare, as soon as its blocks are durable
-	// and until the superblock names it.
+	// made is the checkpoint after the prepare, as soon as the state machine has
+	// written it and until it may be named.
 	made *superblock.Checkpoint
 }
 

@@ -56,7 +56,8 @@ func (r *Replica) reachable() Op {
 func (r *Replica) adopt(checkpoint *superblock.Checkpoint) {
 	g := &r.group
 	behind := checkpoint.Op > r.root.Checkpoint.Op && (r.status == statusSyncing || Op(checkpoint.Op) > r.reachable())
-	if !behind || g.adopting || g.updating || r.leads() || r.commit.stage != stageIdle && r.status != statusSyncing {
+	busy := r.commit.stage != stageIdle || r.naming.next != nil
+	if !behind || g.adopting || g.updating || r.leads() || busy && r.status != statusSyncing {
 		return
 	}
 	g.adopting = true

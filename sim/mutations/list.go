@@ -32,13 +32,13 @@ var mutations = []mutation{
 	}}},
 	{name: "superblock of a checkpoint without the sync before it", edits: []edit{{
 		"vsr/replica_checkpoint.go",
-		"		r.options.Storage.Submit(&r.sync)\n",
-		"		r.sync.Done(&r.sync)\n",
+		"	r.options.Storage.Submit(&r.naming.sync)\n",
+		"	r.naming.sync.Done(&r.naming.sync)\n",
 	}}},
 	{name: "failed sync of a checkpoint ignored", edits: []edit{{
 		"vsr/replica_checkpoint.go",
-		"			if io.Err != nil {",
-		"			if false {",
+		"		if io.Err != nil {",
+		"		if false {",
 	}}},
 	{name: "view not made durable before it is joined", edits: []edit{{
 		"vsr/replica_view.go",
@@ -195,6 +195,11 @@ var mutations = []mutation{
 		"vsr/grid/freeset.go",
 		"	f.releasing.set(a)\n",
 		"	f.acquired.unset(a)\n	f.lowest = 0\n",
+	}}},
+	{name: "blocks overwritten before the checkpoint that frees them is named", test: "vsr/grid TestWritesWaitForTheCheckpoint", edits: []edit{{
+		"vsr/grid/write.go",
+		"	if g.checkpoint.pending {",
+		"	if false {",
 	}}},
 	{name: "checkpoint named before the one before it is on a quorum", test: "vsr TestCheckpointWaitsForAQuorumToHaveTheOneBefore", edits: []edit{{
 		"vsr/replica_checkpoint.go",

@@ -32,18 +32,23 @@ type checkpointState struct {
 	stream block.Ref // of the newest encoded free set; zero if there is none
 	buf    []byte    // its content
 	busy   bool      // Checkpoint was called, its done not yet
-	count  uint64    // of CheckpointDurable so far, each of which frees blocks
+	count  uint64    // of calls of Checkpoint, each of which frees blocks
+	// pending says that Checkpoint was called, and CheckpointDurable not yet. What
+	// is written meanwhile waits: its block may be one that was freed.
+	pending bool
+	waiting []blockWrite
 }
 
-// Checkpoint writes the free set as it will be when this checkpoint is durable
-// and hands over its State. All blocks that the checkpoint names must have been
-// written, as their done functions tell, before the Sync that follows. Until
-// CheckpointDurable was called there must be no second Checkpoint.
+// Checkpoint writes the free set as it is with this checkpoint, and hands over its
+// State. All blocks that the checkpoint names must have been written, as their
+// done functions tell, before the Sync that follows; their Write must have been
+// called before. Blocks released before the checkpoint before become free. They
+// can be acquired at once, but what is written from now on waits for
+// CheckpointDurable. Until that was called there must be no second Checkpoint.
 func (g *Grid) Checkpoint(done func(state State)) {
-	if g.checkpoint.busy {
-		panic("grid: Checkpoint during a checkpoint")
+	if g.checkpoint.pending {
+		panic("grid: Checkpoint before the one before is durable")
 	}
-	g.checkpoint.busy = true
 	if !g.checkpoint.stream.IsZero() {
 		g.ReleaseStream(g.checkpoint.stream)
 	}
@@ -52,8 +57,9 @@ func (g *Grid) Checkpoint(done func(state State)) {
 	for len(addresses) == 0 || len(addresses) < g.streamBlocks(2*g.free.words()*8) {
 		addresses = append(addresses, g.Acquire())
 	}
-	g.free.stage()
 	words, used := g.free.words(), 0
+	g.free.stage()
+	g.checkpoint.count++
 	g.checkpoint.buf = g.checkpoint.buf[:0]
 	for i := range words {
 		word := g.free.inUse(i)
@@ -63,6 +69,7 @@ func (g *Grid) Checkpoint(done func(state State)) {
 	for _, word := range g.free.staged[:words] {
 		g.checkpoint.buf = binary.LittleEndian.AppendUint64(g.checkpoint.buf, word)
 	}
+	g.checkpoint.busy = true
 	g.writeStream(KindFreeSet, addresses, g.checkpoint.buf, func(head block.Ref) {
 		g.checkpoint.stream, g.checkpoint.busy = head, false
 		var state State
@@ -71,16 +78,23 @@ func (g *Grid) Checkpoint(done func(state State)) {
 		binary.LittleEndian.PutUint64(state[32:], uint64(used))
 		done(state)
 	})
+	g.checkpoint.pending = true
 }
 
 // CheckpointDurable says that a superblock with the State of the last
-// Checkpoint is durable. Blocks released before the one before it become free.
+// Checkpoint is durable. What waited for that is written.
 func (g *Grid) CheckpointDurable() {
-	if g.checkpoint.busy {
-		panic("grid: CheckpointDurable during a checkpoint")
+	c := &g.checkpoint
+	if c.busy || !c.pending {
+		panic("grid: CheckpointDurable without a checkpoint, or during one")
 	}
-	g.free.durable()
-	g.checkpoint.count++
+	c.pending = false
+	for _, w := range c.waiting {
+		g.writeQueue.push(w)
+	}
+	clear(c.waiting) // drop the closures it holds
+	c.waiting = c.waiting[:0]
+	g.startWrites()
 }
 
 // Open reads the free set of a checkpoint. The grid must be new, and must not

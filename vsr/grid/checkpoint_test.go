@@ -133,22 +133,71 @@ func TestReleasedBlockWaitsForTwoCheckpoints(t *testing.T) {
 	}
 	first := checkpoint(g, disk)
 	if g.Acquire() == a {
-		t.Fatal("reused before the checkpoint that drops it is durable")
+		t.Fatal("reused although both the last checkpoint and the one before name it")
 	}
 	g.CheckpointDurable()
 	if g.Acquire() == a || reopen(t, disk, first).Acquire() == a {
 		t.Fatal("reused although the checkpoint before names it")
 	}
 	state := checkpoint(g, disk)
-	if g.Acquire() == a {
-		t.Fatal("reused before the second checkpoint that drops it is durable")
-	}
-	g.CheckpointDurable()
 	if got := g.Acquire(); got != a {
 		t.Fatalf("acquired %v, the lowest free is %v", got, a)
 	}
 	if got := reopen(t, disk, state).Acquire(); got != a {
 		t.Fatalf("after a restart acquired %v, the lowest free is %v", got, a)
+	}
+}
+
+// What is written after Checkpoint may take the place of what the durable
+// checkpoints have: it waits until the new one is durable. What was written before
+// does not wait.
+func TestWritesWaitForTheCheckpoint(t *testing.T) {
+	disk := newDisk(1)
+	g := newGrid(disk)
+	old := put(g, disk, payloadOf(1, 10))
+	checkpoint(g, disk)
+	g.CheckpointDurable()
+	g.Release(old.Address)
+	checkpoint(g, disk)
+	g.CheckpointDurable()
+
+	before := put(g, disk, payloadOf(2, 10))
+	var after block.Ref
+	written := false
+	g.Checkpoint(func(State) { written = true })
+	g.Write(g.Acquire(), testKind, func(dst []byte) int { return copy(dst, payloadOf(3, 10)) },
+		func(ref block.Ref) { after = ref })
+	disk.Run()
+	if !written || !after.IsZero() {
+		t.Fatalf("checkpoint written: %v; %v was written before it is durable", written, after.Address)
+	}
+	if raw := disk.Peek(g.offset(old.Address), HeaderSize+10); !bytes.Equal(raw[HeaderSize:], payloadOf(1, 10)) {
+		t.Fatal("a block of the checkpoint before was overwritten")
+	}
+	g.CheckpointDurable()
+	disk.Run()
+	if after.Address != old.Address {
+		t.Fatalf("%v was written after it is durable, want %v", after.Address, old.Address)
+	}
+	for i, ref := range []block.Ref{before, after} {
+		if got, err := get(g, disk, ref); err != nil || !bytes.Equal(got, payloadOf(2+i, 10)) {
+			t.Errorf("%v: %v, or other content", ref.Address, err)
+		}
+	}
+}
+
+func TestCheckpointMisusePanics(t *testing.T) {
+	for name, misuse := range map[string]func(*Grid, *faultdisk.Disk){
+		"a second Checkpoint":          func(g *Grid, d *faultdisk.Disk) { checkpoint(g, d); checkpoint(g, d) },
+		"durable without a Checkpoint": func(g *Grid, d *faultdisk.Disk) { g.CheckpointDurable() },
+		"durable before it is written": func(g *Grid, d *faultdisk.Disk) { g.Checkpoint(func(State) {}); g.CheckpointDurable() },
+		"durable twice":                func(g *Grid, d *faultdisk.Disk) { checkpoint(g, d); g.CheckpointDurable(); g.CheckpointDurable() },
+	} {
+		disk := newDisk(1)
+		g := newGrid(disk)
+		if !panics(func() { misuse(g, disk) }) {
+			t.Errorf("%s: no panic", name)
+		}
 	}
 }
 

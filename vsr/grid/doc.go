@@ -10,7 +10,7 @@
 //
 //	free --Acquire--> unwritten --Write--> written --Release--> released --+
 //	  ^                                                                    |
-//	  +--- CheckpointDurable of the second checkpoint that names it not ---+
+//	  +------ Checkpoint, the second time that it names the block not -----+
 //
 // A block is written at most once between Acquire and Release, so whatever the
 // last two durable checkpoints name stays on disk unchanged until the next one is
@@ -21,16 +21,17 @@
 //
 // The replica calls, in this order:
 //
-//  1. Checkpoint: writes the free set as it will be once this checkpoint is
-//     durable, and hands over the State by which Open finds it;
+//  1. Checkpoint: writes the free set as it is with this checkpoint, and hands
+//     over the State by which Open finds it. Blocks released before the
+//     checkpoint before become free;
 //  2. a Sync of the data file, after which all blocks are stable;
 //  3. a superblock update that holds the State;
-//  4. CheckpointDurable: blocks released before step 1 of the checkpoint before
-//     become free.
+//  4. CheckpointDurable. What was written since step 1 has waited for it, because
+//     the last durable checkpoints may name what was in its place.
 //
-// Addresses depend only on the order of the calls of Acquire, Release,
-// WriteStream, Checkpoint and CheckpointDurable, never on the time an I/O
-// takes. Replicas whose grids shall be equal make those calls at the same ops.
+// All else goes on meanwhile. Addresses depend only on the order of the calls of
+// Acquire, Release, WriteStream and Checkpoint, never on the time an I/O takes.
+// Replicas whose grids shall be equal make those calls at the same ops.
 //
 // # Reading
 //
@@ -40,7 +41,7 @@
 // in the cache has no effect but on time. Some hundred parts are read at a time,
 // beside the few whole blocks, so ask for all that is needed at once.
 //
-// A read must complete before the CheckpointDurable that frees its block.
+// A read must complete before the Checkpoint that frees its block.
 //
 // A Scrubber tours all blocks and finds those that have rotted.
 //

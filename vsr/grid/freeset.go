@@ -16,15 +16,16 @@ func Addressable(a block.Address) bool { return a > 0 && a <= blocksMax }
 
 // freeSet says which blocks are in use. Its bitmaps grow together.
 //
-// A released block goes through three sets before it is free: it is in releasing
-// until the checkpoint that does without it is encoded, in staged until the next
-// one is, and in expiring until that one is durable. So the blocks of the last
+// A released block goes through two sets before it is free: it is in releasing
+// until the checkpoint that does without it is encoded, and in staged until the
+// next one is. A free block can be acquired at once, but nothing is written to it
+// until that next one is durable; the grid sees to that. So the blocks of the last
 // two checkpoints are all there, always.
 //
 // Invariants:
-//  1. unfinished, releasing, staged and expiring are subsets of acquired, and
-//     unwritten is one of unfinished;
-//  2. releasing, staged and expiring are disjoint;
+//  1. unfinished, releasing and staged are subsets of acquired, and unwritten is
+//     one of unfinished;
+//  2. releasing and staged are disjoint;
 //  3. every block whose word is below lowest is acquired.
 type freeSet struct {
 	acquired   bitmap // every block that is not free
@@ -32,7 +33,6 @@ type freeSet struct {
 	unfinished bitmap // acquired since, and its write is not yet complete
 	releasing  bitmap // released since the last checkpoint was encoded
 	staged     bitmap // released between the one before it and that one
-	expiring   bitmap // released earlier, while the last one is not yet durable
 	lowest     int    // index of the lowest word that may have a free block
 }
 
@@ -56,7 +56,7 @@ func (f *freeSet) grow(words int) {
 	if words*64 > blocksMax {
 		panic(fmt.Sprintf("grid: more than %d blocks", blocksMax))
 	}
-	for _, m := range []*bitmap{&f.acquired, &f.unwritten, &f.unfinished, &f.releasing, &f.staged, &f.expiring} {
+	for _, m := range []*bitmap{&f.acquired, &f.unwritten, &f.unfinished, &f.releasing, &f.staged} {
 		for len(*m) < words {
 			*m = append(*m, 0)
 		}
@@ -65,7 +65,7 @@ func (f *freeSet) grow(words int) {
 
 // held reports whether a is acquired and not released.
 func (f *freeSet) held(a block.Address) bool {
-	return f.acquired.has(a) && !f.releasing.has(a) && !f.staged.has(a) && !f.expiring.has(a)
+	return f.acquired.has(a) && !f.releasing.has(a) && !f.staged.has(a)
 }
 
 func (f *freeSet) release(a block.Address) {
@@ -115,32 +115,20 @@ func (f *freeSet) checkWritten(a block.Address) {
 
 // inUse returns a word of the blocks that were not released before the last
 // checkpoint was encoded.
-func (f *freeSet) inUse(word int) uint64 {
-	return f.acquired[word] &^ f.staged[word] &^ f.expiring[word]
-}
+func (f *freeSet) inUse(word int) uint64 { return f.acquired[word] &^ f.staged[word] }
 
-// stage begins a checkpoint: what was released before the one before it becomes
-// free when it is durable.
+// stage begins a checkpoint: what was released before the one before it is free.
 func (f *freeSet) stage() {
-	for i := range f.expiring {
-		if f.expiring[i] != 0 {
-			panic("grid: the checkpoint before is not durable yet")
-		}
-	}
-	f.expiring, f.staged, f.releasing = f.staged, f.releasing, f.expiring
-}
-
-// durable frees what was expiring.
-func (f *freeSet) durable() {
-	for i, word := range f.expiring {
+	for i, word := range f.staged {
 		if word != 0 && i < f.lowest {
 			f.lowest = i
 		}
 		f.acquired[i] &^= word
 		f.unwritten[i] &^= word
 		f.unfinished[i] &^= word
-		f.expiring[i] = 0
+		f.staged[i] = 0
 	}
+	f.staged, f.releasing = f.releasing, f.staged
 }
 
 // words returns how many words hold the highest acquired block and all below.

@@ -9,7 +9,7 @@ import (
 )
 
 // naiveFreeSet is the twin of freeSet: a map and no cleverness.
-type naiveFreeSet map[block.Address]string // "held", "releasing", "staged", "expiring"; absent is free
+type naiveFreeSet map[block.Address]string // "held", "releasing", "staged"; absent is free
 
 func (n naiveFreeSet) acquire() block.Address {
 	for a := block.Address(1); ; a++ {
@@ -36,9 +36,8 @@ func TestFreeSetAgainstNaiveTwin(t *testing.T) {
 		var set freeSet
 		twin := naiveFreeSet{}
 		var held []block.Address
-		checkpointing := false
 		for range rapid.IntRange(1, 400).Draw(t, "steps") {
-			switch op := rapid.SampledFrom([]string{"acquire", "acquire", "release", "stage", "durable"}).Draw(t, "op"); {
+			switch op := rapid.SampledFrom([]string{"acquire", "acquire", "release", "stage"}).Draw(t, "op"); {
 			case op == "acquire":
 				got, want := set.acquire(), twin.acquire()
 				if got != want {
@@ -51,15 +50,10 @@ func TestFreeSetAgainstNaiveTwin(t *testing.T) {
 				twin[held[i]] = "releasing"
 				held[i] = held[len(held)-1]
 				held = held[:len(held)-1]
-			case op == "stage" && !checkpointing:
+			case op == "stage":
 				set.stage()
-				twin.move("staged", "expiring")
+				twin.move("staged", "")
 				twin.move("releasing", "staged")
-				checkpointing = true
-			case op == "durable" && checkpointing:
-				set.durable()
-				twin.move("expiring", "")
-				checkpointing = false
 			}
 			if set.acquired.count() != len(twin) {
 				t.Fatalf("%d in use, want %d", set.acquired.count(), len(twin))
@@ -86,7 +80,6 @@ func TestFreeSetMisusePanics(t *testing.T) {
 		"write after release":     func(f *freeSet) { f.release(1); f.markWritten(1) },
 		"read before write":       func(f *freeSet) { f.checkWritten(1) },
 		"read of a free block":    func(f *freeSet) { f.checkWritten(64) },
-		"two checkpoints":         func(f *freeSet) { f.release(1); f.stage(); f.stage(); f.stage() },
 	} {
 		var f freeSet
 		f.acquire()

@@ -127,15 +127,15 @@ func (g *Grid) PayloadSize() int { return g.config.BlockSize - HeaderSize }
 // needed; whether the disk has room shows when the block is written.
 func (g *Grid) Acquire() block.Address { return g.free.acquire() }
 
-// Release gives a block back. It stays readable until the checkpoint after the
-// next is durable, and becomes free then. Releasing a block that is not held is a bug
-// and panics.
+// Release gives a block back. It stays readable until the second Checkpoint from
+// now on, and becomes free then. Releasing a block that is not held is a bug and
+// panics.
 func (g *Grid) Release(a block.Address) { g.free.release(a) }
 
 // BlocksInUse returns how many blocks the last checkpoint has, and those
 // acquired since.
 func (g *Grid) BlocksInUse() int {
-	return g.free.acquired.count() - g.free.staged.count() - g.free.expiring.count()
+	return g.free.acquired.count() - g.free.staged.count()
 }
 
 // offset returns where block a begins in the data file, in bytes.

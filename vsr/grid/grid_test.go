@@ -308,11 +308,9 @@ func BenchmarkAcquireRelease(b *testing.B) {
 	for range 1 << 20 {
 		f.acquire()
 	}
-	for b.Loop() {
-		f.release(1 << 19)
+	for a := block.Address(1 << 19); b.Loop(); a = f.acquire() {
+		f.release(a)
 		f.stage()
-		f.durable()
-		f.acquire()
 	}
 }
 

@@ -13,7 +13,7 @@ type missing struct {
 	ref     block.Ref
 	waiting []func() // reads, to be done again
 	asked   int      // how often
-	// checkpoint counts those that were durable when the damage was found: unless
+	// checkpoint counts those that there were when the damage was found: unless
 	// somebody waits for it, the block may have been freed by the next.
 	checkpoint uint64
 	request    blockio.Request

@@ -50,7 +50,7 @@ type scrubSlot struct {
 	scrubber   *Scrubber
 	request    blockio.Request
 	address    block.Address
-	checkpoint uint64 // how many were durable when the read began
+	checkpoint uint64 // how many there were when the read began
 }
 
 // NewScrubber returns a Scrubber with up to depth reads in flight, each with a

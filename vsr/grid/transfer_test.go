@@ -295,7 +295,7 @@ func TestFreedBlockIsNotMended(t *testing.T) {
 	if len(g.missing) != 1 {
 		t.Fatalf("%d blocks are missing", len(g.missing))
 	}
-	g.CheckpointDurable()
+	checkpoint(g, disk)
 	g.Put(refs[1], good)
 	disk.Run()
 	if !bytes.Equal(disk.Peek(g.offset(refs[1].Address), HeaderSize+3000), damaged) || g.AskAgain() != 0 {

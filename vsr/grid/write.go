@@ -50,6 +50,10 @@ func (g *Grid) write(w blockWrite) {
 		panic("grid: block kind 0")
 	}
 	g.free.markWritten(w.address)
+	if g.checkpoint.pending {
+		g.checkpoint.waiting = append(g.checkpoint.waiting, w)
+		return
+	}
 	g.writeQueue.push(w)
 	g.startWrites()
 }
