@@ -105,11 +105,14 @@ type documentedRow struct {
 	row      []byte
 }
 
-// rows reads a log: sections 5.3 and 5.4.
+// rows reads a log: sections 5.3 and 5.4. The keys of events are small.
 func (d *documented) rows(state []byte, kind, directoryKind byte) (rows []documentedRow) {
 	d.t.Helper()
 	full, used, p := u32(state, 16), u32(state, 20), int(d.blockSize-64)
-	entrySize := 32 + 8*2
+	entrySize, fence := 32+8*2, uint64(0)
+	if kind == 17 {
+		entrySize += 16 * 2
+	}
 	perChunk := p / entrySize
 	chunks := full / perChunk
 	var entries []byte
@@ -136,7 +139,13 @@ func (d *documented) rows(state []byte, kind, directoryKind byte) (rows []docume
 			for at := start; at+16 <= end && binary.LittleEndian.Uint16(b[at:]) != 0; {
 				size := int(binary.LittleEndian.Uint16(b[at:]))
 				rows = append(rows, documentedRow{uint64(number+1)<<20 + uint64(at), b[at : at+size]})
+				if kind == 17 {
+					fence = max(fence, field(b[at:at+size], 0))
+				}
 				at += size
+			}
+			if number < full && kind == 17 && (u64(ref, 48+16*part) != fence || u64(ref, 56+16*part) != 0) {
+				d.t.Errorf("fence of part %d of block %d", part, number+1)
 			}
 		}
 	}

@@ -143,7 +143,7 @@ func newTables(grid Grid, workers lsm.Workers, o Options) *tables {
 		}),
 		events: rowlog.New(grid, rowlog.Config{
 			Name: "events", Kind: kindEvents, DirectoryKind: kindEventsDirectory,
-			RowMax: rowSlack, RecentSize: o.RecentSize,
+			RowMax: rowSlack, Key: rowID, RecentSize: o.RecentSize,
 		}),
 		trees:      newTrees(grid, workers, scaleOf(grid.PayloadSize())),
 		heads:      heads{newArray(kindHeads, grid.PayloadSize(), scaleOf(grid.PayloadSize()))},

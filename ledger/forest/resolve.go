@@ -30,9 +30,12 @@ type resolver struct {
 	expiring  []lsm.Entry
 	creating  bool // what is found is compared, posted or voided, not just read
 
+	sought []ledger.Uint128 // ids of transfers that are looked for where the fences say
+
 	// These are made once, so that a plain request allocates nothing.
-	idsFound, rowsFound, finish func(error)
-	takeFound, takeDue          func(i int, row []byte)
+	idsFound, rowsFound, foundByFences, finish func(error)
+	takeFound, takeDue                         func(i int, row []byte)
+	takeSought                                 func(i int, at position, row []byte)
 }
 
 func newResolver(t *tables, m *ledger.Machine) *resolver {
@@ -40,6 +43,7 @@ func newResolver(t *tables, m *ledger.Machine) *resolver {
 	r.times.tables = t
 	r.idsFound, r.rowsFound, r.finish = r.readFound, r.loadAccounts, r.finished
 	r.takeFound, r.takeDue = r.stashFound, r.stashDue
+	r.takeSought, r.foundByFences = r.stashSought, r.findRest
 	return r
 }
 
@@ -78,13 +82,6 @@ func (r *resolver) lookupAccounts(ids []byte) {
 		r.loader.needID(u128.FromBytes(ids))
 	}
 	r.loader.load(r.finish)
-}
-
-func (r *resolver) lookupTransfers(ids []byte) {
-	for ; len(ids) > 0; ids = ids[u128.Size:] {
-		r.ids = append(r.ids, idKey(u128.FromBytes(ids)))
-	}
-	r.findTransfers(r.idsFound)
 }
 
 // findTransfers looks ids up in their tree.

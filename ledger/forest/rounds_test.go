@@ -63,7 +63,7 @@ func TestRounds(t *testing.T) {
 	}{
 		{"new transfer of forgotten accounts", ledger.OperationCreateTransfersUnbatched, transfer.Append(nil), 3},
 		{"lookup of accounts", ledger.OperationLookupAccountsUnbatched, idsOf(3, 50, 100, 150), 2},
-		{"lookup of transfers", ledger.OperationLookupTransfersUnbatched, idsOf(3, 500, 1000, 3000), 2},
+		{"lookup of transfers", ledger.OperationLookupTransfersUnbatched, idsOf(3, 500, 1000, 3000), 1},
 		{"last of an account", ledger.OperationGetAccountTransfersUnbatched,
 			account(ledger.AccountFilter{AccountID: u128.From64(7), Limit: 30, Flags: both | ledger.AccountFilterReversed}), 3},
 		{"matches of a value", ledger.OperationQueryTransfersUnbatched, query(ledger.QueryFilter{UserData64: 5, Limit: 10}), 3},

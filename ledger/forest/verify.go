@@ -5,6 +5,7 @@ import (
 
 	"github.com/ledgerd/ledgerd/ledger"
 	"github.com/ledgerd/ledgerd/lsm"
+	"github.com/ledgerd/ledgerd/lsm/rowlog"
 )
 
 // Verify reads the whole ledger and calls done with what is wrong with it, nil
@@ -32,6 +33,7 @@ func (t *tables) verify(done func(error)) {
 	v := &verifier{tables: t, done: done, accounts: make([]verified, t.slots())}
 	v.expected = trees{replaying: true, sums: new([treeCount]entrySum)}
 	v.lookups.tables = t
+	v.fences = t.events.NewFenceCheck()
 	v.scanAccounts(0)
 }
 
@@ -41,6 +43,7 @@ type verifier struct {
 	tables   *tables
 	accounts []verified // by slot
 	lookups  lookups
+	fences   rowlog.FenceCheck
 	expected trees // whose sums are those of the entries that follow from the rows
 	err      error
 	done     func(error)

@@ -29,6 +29,9 @@ func (v *verifier) event(p position, row []byte) {
 		v.err = fmt.Errorf("%v of the events has the stamp %d after transfer %d", p, rowStamp(row), v.lastTransfer)
 	}
 	if v.err == nil {
+		v.err = v.fences.Row(p, row)
+	}
+	if v.err == nil {
 		v.expected.index(row, p)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/ledgerd/ledgerd/internal/block"
+	"github.com/ledgerd/ledgerd/internal/u128"
 )
 
 // directory names the full blocks of a log, and the parts of each. It is in
@@ -17,6 +18,7 @@ import (
 //	     0   24 reference of the block; zeros until it is written
 //	    24    8 stamp of its first row
 //	    32   8p for each part, its xxhash64
+//	        16p if rows have keys, for each part its fence; see fence.go
 //
 // A chunk that is full is written once, at the next checkpoint. The entries of
 // the others are part of the log's state.
@@ -26,13 +28,24 @@ type directory struct {
 	entries   int
 	chunks    [][]byte    // with room for perChunk entries each
 	refs      []block.Ref // of the chunks that are on the grid
+
+	fencesAt int            // in an entry: its size if there are no fences
+	fences   []u128.Uint128 // the last of each block, close together for searches
 }
 
-const entryHeaderSize = block.RefSize + 8
+const (
+	entryHeaderSize = block.RefSize + 8
+	sumSize         = 8
+)
 
-func newDirectory(s shape) directory {
-	size := entryHeaderSize + 8*s.parts
-	return directory{entrySize: size, perChunk: s.payload / size}
+func newDirectory(s shape, fenced bool) directory {
+	d := directory{fencesAt: entryHeaderSize + sumSize*s.parts}
+	d.entrySize = d.fencesAt
+	if fenced {
+		d.entrySize += u128.Size * s.parts
+	}
+	d.perChunk = s.payload / d.entrySize
+	return d
 }
 
 // entry returns the entry of a block.
@@ -50,11 +63,12 @@ func (d *directory) stamp(number int) uint64 {
 }
 
 func (d *directory) sum(number, part int) uint64 {
-	return binary.LittleEndian.Uint64(d.entry(number)[entryHeaderSize+8*part:])
+	return binary.LittleEndian.Uint64(d.entry(number)[entryHeaderSize+sumSize*part:])
 }
 
-// append adds the entry of a block that is full and not yet written.
-func (d *directory) append(s shape, data []byte) {
+// append adds the entry of a block that is full and not yet written. key is nil
+// if rows have none.
+func (d *directory) append(s shape, data []byte, key func(row []byte) u128.Uint128) {
 	if d.entries == len(d.chunks)*d.perChunk {
 		d.chunks = append(d.chunks, make([]byte, d.perChunk*d.entrySize))
 	}
@@ -63,17 +77,20 @@ func (d *directory) append(s shape, data []byte) {
 	binary.LittleEndian.PutUint64(e[block.RefSize:], stampOf(data))
 	for part := range s.parts {
 		sum := xxhash.Sum64(data[s.start(part):s.start(part+1)])
-		binary.LittleEndian.PutUint64(e[entryHeaderSize+8*part:], sum)
+		binary.LittleEndian.PutUint64(e[entryHeaderSize+sumSize*part:], sum)
+	}
+	if key != nil {
+		d.appendFences(s, data, key)
 	}
 }
 
-// validate checks what was read: every block has its reference, and the stamps
-// ascend.
+// validate checks what was read: every block has its reference, and stamps and
+// fences ascend. It takes what is needed of the fences.
 func (d *directory) validate() error {
 	last := uint64(0)
 	for number := 1; number <= d.entries; number++ {
 		stamp := d.stamp(number)
-		if d.ref(number).IsZero() || stamp < last {
+		if d.ref(number).IsZero() || stamp < last || !d.takeFences(number) {
 			return fmt.Errorf("%w: the directory's entry for its block %d makes no sense", ErrState, number)
 		}
 		last = stamp
@@ -92,4 +109,6 @@ func (d *directory) rest() []byte {
 	return d.chunks[d.full()][:d.entries%d.perChunk*d.entrySize]
 }
 
-func (d *directory) memorySize() int64 { return int64(len(d.chunks)) * int64(d.perChunk*d.entrySize) }
+func (d *directory) memorySize() int64 {
+	return int64(len(d.chunks))*int64(d.perChunk*d.entrySize) + int64(len(d.fences))*u128.Size
+}

@@ -2,8 +2,8 @@
 // came: the accounts and the events of a ledger.
 //
 // A Log owns its blocks, the directory that names them, and the memory of its
-// newest blocks. It knows two things of a row, its length and its stamp, and
-// must not change one: a row stays at its Position for the life of the data
+// newest blocks. It knows three things of a row, its length, its stamp and, if its
+// user says so, its key, and must not change one: a row stays at its Position for the life of the data
 // file. It starts no goroutine: a Log belongs to the goroutine that calls it,
 // and completions come back as calls on that goroutine.
 //
@@ -32,7 +32,7 @@
 //	New, Open             a log as a checkpoint left it
 //	Settle, Push ... Flush
 //	                      for each op; between, Mark and Truncate
-//	Row, Fetch, Seek, Scan
+//	Row, Fetch, Find, Seek, Scan
 //	                      at any time, but no Truncate before they are done
 //	Checkpoint            after a Flush; AppendState then names all
 //

@@ -30,6 +30,7 @@ func (w *world) readAll() error {
 	last := stampOf(w.twin[len(w.twin)-1].bytes)
 	for _, begin := range []func() check{
 		func() check { return w.fetch(all) },
+		func() check { return w.find(all) },
 		func() check { return w.scan(0, w.log.End(), false, len(w.twin)) },
 		func() check { return w.scan(0, w.log.End(), true, len(w.twin)) },
 		func() check { return w.seek(last / 3) },
@@ -178,8 +179,9 @@ func TestOpenOfSomethingElse(t *testing.T) {
 		"another newest": func(s []byte) []byte { binary.LittleEndian.PutUint32(s[20:], 20); return s },
 		"nothing newest": func(s []byte) []byte { clear(s[20:48]); return s },
 		"no chunk":       func(s []byte) []byte { clear(s[48:72]); return s },
-		"no block":       func(s []byte) []byte { clear(s[len(s)-40 : len(s)-16]); return s },
-		"stamps":         func(s []byte) []byte { clear(s[len(s)-16 : len(s)-8]); return s },
+		"no block":       func(s []byte) []byte { clear(s[len(s)-56 : len(s)-32]); return s },
+		"stamps":         func(s []byte) []byte { clear(s[len(s)-32 : len(s)-24]); return s },
+		"fences":         func(s []byte) []byte { clear(s[len(s)-16:]); return s },
 	} {
 		good := w.state
 		w.state = change(append([]byte(nil), good...))

@@ -1,6 +1,10 @@
 package rowlog
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ledgerd/ledgerd/internal/u128"
+)
 
 const (
 	// fetchReadsMax is how many parts one Fetch reads at a time.
@@ -12,14 +16,16 @@ const (
 	fetchIndexBits = 24
 )
 
-// fetch is a batch of positions whose rows are on their way.
+// fetch is a batch of rows on their way, by their positions or by their keys.
 type fetch struct {
 	log       *Log
 	positions []Position
 	visit     func(i int, row []byte)
+	keys      []u128.Uint128
+	found     func(i int, at Position, row []byte) // if there are keys
 	done      func(error)
 
-	missing  []uint64 // place of the part << fetchIndexBits | number of the position; sorted
+	missing  []uint64 // place of the part << fetchIndexBits | number of the position or key; sorted
 	next     int      // of missing
 	idle     []*fetchRead
 	inFlight int
@@ -126,8 +132,12 @@ func (r *fetchRead) complete(part []byte, err error) {
 		if f.err != nil {
 			break
 		}
-		i := int(m % fetchMax)
-		f.visit(i, f.log.cut(f.log.rest(f.positions[i], part, int(m>>fetchIndexBits))))
+		i, place := int(m%fetchMax), int(m>>fetchIndexBits)
+		if f.found != nil {
+			f.log.luck.learn(f.search(part, place, i))
+		} else {
+			f.visit(i, f.log.cut(f.log.rest(f.positions[i], part, place)))
+		}
 	}
 	f.inFlight--
 	f.idle = append(f.idle, r)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ledgerd/ledgerd/internal/block"
 	"github.com/ledgerd/ledgerd/internal/blockio"
+	"github.com/ledgerd/ledgerd/internal/u128"
 )
 
 // Config is the shape of a log. Its kinds must be the same for the life of a
@@ -18,6 +19,10 @@ type Config struct {
 	// RowMax is the size of the largest row, in bytes, with what its encoder
 	// writes behind it. At most what the first part of a block holds.
 	RowMax int
+
+	// Key returns the key of a row by which Find finds it, or 0 if it has none.
+	// nil means that no row has one. No two rows have the same.
+	Key func(row []byte) u128.Uint128
 
 	// RecentSize is how many bytes of the newest full blocks stay in memory
 	// once they are written.
@@ -58,6 +63,7 @@ type Log struct {
 	awaited  int       // how few of them awaiting waits for
 	awaiting func()    // nothing may be pushed until it is called
 
+	luck    luck     // of Find
 	fetches []*fetch // idle ones
 	seeks   []*seek
 	scans   []*scan
@@ -72,7 +78,7 @@ func New(grid block.Grid, config Config) *Log {
 	case config.RowMax < rowMin || config.RowMax > l.start(1) || l.payload >= 1<<offsetBits:
 		panic(fmt.Sprintf("rowlog: %s has rows of %d bytes in blocks of %d", config.Name, config.RowMax, l.payload))
 	}
-	l.directory = newDirectory(l.shape)
+	l.directory = newDirectory(l.shape, config.Key != nil)
 	l.addPage()
 	return l
 }
@@ -165,7 +171,7 @@ func (l *Log) Flush() {
 	for l.flushed+1 < l.newest().number {
 		p := l.page(l.flushed + 1)
 		l.flushed++
-		l.directory.append(l.shape, p.data)
+		l.directory.append(l.shape, p.data, l.config.Key)
 		l.write(p, l.payload)
 	}
 }

@@ -24,6 +24,9 @@ func TestAgainstTwin(t *testing.T) {
 		if seed%4 == 0 {
 			w.pace = 100 // the same stamp in several blocks
 		}
+		if seed%2 == 0 {
+			w.disorder = 1 << (seed % 12)
+		}
 		var reads []check
 		for range 120 {
 			for _, c := range reads { // Truncate must wait for them

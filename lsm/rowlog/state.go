@@ -11,7 +11,7 @@ import (
 // The state of a log is what a checkpoint must keep beside the blocks.
 //
 //	offset size field
-//	     0    4 version of the format: 1
+//	     0    4 version of the format: 2
 //	     4    4 size of a block's payload in bytes
 //	     8    8 rows
 //	    16    4 full blocks
@@ -23,7 +23,7 @@ import (
 //
 // How many chunks and entries there are follows from the number of full blocks.
 const (
-	stateVersion    = 1
+	stateVersion    = 2
 	stateHeaderSize = 24 + block.RefSize
 )
 

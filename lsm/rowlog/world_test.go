@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ledgerd/ledgerd/internal/blockio"
+	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/vsr/faultdisk"
 	"github.com/ledgerd/ledgerd/vsr/grid"
 )
@@ -32,6 +33,8 @@ type world struct {
 	twin      twin
 	rowSize   int // of all rows, unless 0
 	pace      int // of how many rows one has another stamp than the row before
+	disorder  int // by how many rows a key may be out of order
+	pushed    int // rows, ever
 
 	state []byte // of the log, in the last checkpoint
 	rows  int    // of the twin then
@@ -52,11 +55,19 @@ func newWorld(t testing.TB, seed uint64, blockSize int) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 77)), blockSize: blockSize, pace: 1}
 	w.config = Config{
 		Name: "test", Kind: 9, DirectoryKind: 10,
-		RowMax: testRowMax, RecentSize: int(seed%4) * (blockSize - grid.HeaderSize),
+		RowMax: testRowMax, Key: testKey, RecentSize: int(seed%4) * (blockSize - grid.HeaderSize),
 	}
 	w.disk = faultdisk.New(rand.New(rand.NewPCG(seed, 78)))
 	w.build()
 	return w
+}
+
+// testKey returns the key of a row that is long enough to have one.
+func testKey(row []byte) u128.Uint128 {
+	if len(row) < rowMin+u128.Size {
+		return u128.Uint128{}
+	}
+	return u128.FromBytes(row[rowMin:])
 }
 
 func (w *world) build() {
@@ -97,6 +108,9 @@ func (w *world) push(rng *rand.Rand, size int) {
 		stamp += uint64(rng.IntN(3))
 	}
 	binary.LittleEndian.PutUint64(row[8:], stamp)
+	w.pushed++
+	key := u128.Uint128{Lo: uint64(w.pushed), Hi: uint64(w.pushed/4 + rng.IntN(w.disorder+1))}
+	key.PutBytes(row[rowMin:])
 	kept := slices.Clone(row[:size])
 	w.twin = append(w.twin, twinRow{w.log.Push(size), kept})
 }
@@ -259,16 +273,19 @@ func (w *world) seek(stamp uint64) check {
 // randomRead begins a read of a random kind.
 func (w *world) randomRead(rng *rand.Rand) check {
 	n := len(w.twin)
-	switch kind := rng.IntN(3); {
+	switch kind := rng.IntN(4); {
 	case n == 0:
 		return w.seek(uint64(rng.IntN(2)))
-	case kind == 0:
+	case kind < 2:
 		numbers := make([]int, rng.IntN(1<<rng.IntN(10)))
 		for i := range numbers {
 			numbers[i] = rng.IntN(n)
 		}
-		return w.fetch(numbers)
-	case kind == 1:
+		if kind == 0 {
+			return w.fetch(numbers)
+		}
+		return w.find(numbers)
+	case kind == 2:
 		return w.seek(uint64(rng.IntN(int(stampOf(w.twin[n-1].bytes)) + 2)))
 	}
 	bound := func(edge Position) Position {

@@ -22,8 +22,8 @@ const (
 	// FormatVersion is the format of the data file that this release writes
 	// and reads, the zones of the journal and of the grid included, and what
 	// the ledger keeps in blocks. Version 1 had all rows in snapshots, version 4
-	// knew one checkpoint only.
-	FormatVersion = 5
+	// knew one checkpoint only, version 5 had no fences.
+	FormatVersion = 6
 
 	copySize = blockio.SectorSize
 )

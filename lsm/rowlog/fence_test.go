@@ -1,0 +1,174 @@
+package rowlog
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/ledgerd/ledgerd/internal/u128"
+)
+
+// find looks for the keys of rows. Those must be found that are above all keys of
+// the parts before theirs, and no others.
+func (w *world) find(numbers []int) check {
+	twin, greatest, part := w.twin, u128.Uint128{}, u128.Uint128{}
+	ordered := make([]bool, len(twin))
+	for n := range twin {
+		if n > 0 && w.log.place(twin[n].at) != w.log.place(twin[n-1].at) {
+			greatest = part
+		}
+		key := testKey(twin[n].bytes)
+		ordered[n] = greatest.Less(key) && twin[n].at.number() <= w.log.flushed
+		if part.Less(key) {
+			part = key
+		}
+	}
+	keys, must := make([]u128.Uint128, len(numbers)), make([]bool, len(numbers))
+	for i, n := range numbers {
+		keys[i], must[i] = testKey(twin[n].bytes), ordered[n] && w.log.luck.balance >= 0
+	}
+	done, err := false, error(nil)
+	w.log.Find(keys, func(i int, at Position, row []byte) {
+		if n := numbers[i]; done || !ordered[n] || at != twin[n].at || !bytes.Equal(row, twin[n].bytes) {
+			err = fmt.Errorf("%w: find of %v", errWrong, twin[n].at)
+		}
+		must[i] = false
+	}, func(e error) {
+		done = true
+		if err == nil {
+			err = e
+		}
+		for i := range must {
+			if err == nil && must[i] {
+				err = fmt.Errorf("%w: %v is not found", errWrong, twin[numbers[i]].at)
+			}
+		}
+	})
+	return func() (bool, error) { return done, err }
+}
+
+// fillKeyed pushes rows with these keys, and returns a log that has none of them in
+// memory.
+func fillKeyed(t testing.TB, keys []u128.Uint128) (*ram, *Log) {
+	const size = 86
+	disk, l := newRAMLog(t, len(keys)*size*9/8+1<<20, 0, false)
+	l.config.Key = testKey
+	l.directory = newDirectory(l.shape, true)
+	for i, key := range keys {
+		key.PutBytes(l.Tail()[rowMin:])
+		pushNumbered(l, size, uint64(i))
+	}
+	l.Flush()
+	disk.run()
+	disk.reads = 0
+	return disk, l
+}
+
+func (r *ram) find(t testing.TB, l *Log, keys []u128.Uint128) (found int) {
+	done := false
+	l.Find(keys, func(int, Position, []byte) { found++ }, func(err error) { done = err == nil })
+	r.run()
+	if !done {
+		t.Fatal("not done")
+	}
+	return found
+}
+
+// keysInOrder are those of clients that number ids within a millisecond up, from a
+// random one on, and take turns.
+func keysInOrder(rng *rand.Rand, n, perTurn, clients int) []u128.Uint128 {
+	keys := make([]u128.Uint128, 0, n)
+	for turn := 0; len(keys) < n; turn++ {
+		key := u128.Uint128{Hi: uint64(turn/clients)<<16 | rng.Uint64()&0xffff, Lo: rng.Uint64()}
+		for range min(perTurn, n-len(keys)) {
+			key, _ = key.Add(u128.From64(1))
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func draw(rng *rand.Rand, keys []u128.Uint128, n int) []u128.Uint128 {
+	drawn := make([]u128.Uint128, n)
+	for i := range drawn {
+		drawn[i] = keys[rng.IntN(len(keys))]
+	}
+	return drawn
+}
+
+// A key that ascends with time costs one read. What is not there, and keys of no
+// order, are soon not looked for any more.
+func TestFindReads(t *testing.T) {
+	const rows, asked = 400_000, 500
+	rng := rand.New(rand.NewPCG(1, 1))
+	t.Run("in order", func(t *testing.T) {
+		keys := keysInOrder(rng, rows, 8189, 1)
+		disk, l := fillKeyed(t, keys)
+		found := disk.find(t, l, draw(rng, keys[:rows*9/10], asked))
+		if found != asked || disk.reads > asked {
+			t.Errorf("%d of %d found by %d reads", found, asked, disk.reads)
+		}
+	})
+	t.Run("several clients", func(t *testing.T) {
+		keys := keysInOrder(rng, rows, 100, 8)
+		disk, l := fillKeyed(t, keys)
+		found := 0
+		for range 100 {
+			found += disk.find(t, l, draw(rng, keys, asked))
+		}
+		if vain := disk.reads - found; vain > 100*asked/16 {
+			t.Errorf("%d reads, %d of %d found", disk.reads, found, 100*asked)
+		}
+	})
+	t.Run("random", func(t *testing.T) {
+		keys := make([]u128.Uint128, rows)
+		for i := range keys {
+			keys[i] = u128.Uint128{Lo: rng.Uint64(), Hi: rng.Uint64()}
+		}
+		disk, l := fillKeyed(t, keys)
+		disk.find(t, l, draw(rng, keys, asked))
+		if disk.reads > 20 { // about ln(rows) parts have a key above all before
+			t.Errorf("%d reads", disk.reads)
+		}
+	})
+}
+
+// Budget: 600 ns a key, reads included, of which the copy and the hash of its part
+// are 500.
+func BenchmarkFind(b *testing.B) {
+	const rows, batch = 1_000_000, 8189
+	rng := rand.New(rand.NewPCG(1, 1))
+	keys := keysInOrder(rng, rows, 8189, 1)
+	disk, l := fillKeyed(b, keys)
+	for b.Loop() {
+		if found := disk.find(b, l, draw(rng, keys[:rows/2], batch)); found != batch {
+			b.Fatalf("%d found", found)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/row")
+}
+
+// FenceCheck finds a fence that is too low or too high.
+func TestFenceCheck(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 9))
+	for _, wrong := range []int{0, -1, 1} {
+		w := newWorld(t, 0, 8192)
+		w.disorder = 50
+		for range 300 {
+			w.push(rng, 200)
+		}
+		w.log.Flush()
+		w.disk.Run()
+		w.log.directory.fencesOf(w.log.flushed / 2)[0] += byte(wrong)
+		check, failure := w.log.NewFenceCheck(), error(nil)
+		for _, row := range w.twin {
+			if err := check.Row(row.at, row.bytes); failure == nil {
+				failure = err
+			}
+		}
+		if (failure == nil) != (wrong == 0) {
+			t.Errorf("%+d: %v", wrong, failure)
+		}
+	}
+}
