@@ -86,10 +86,7 @@ func (b *checkBus) answered(reply []byte) {
 
 // check judges what a process sends to a client.
 func (b *checkBus) check(p *process, client u128.Uint128, message []byte) error {
-	frame, err := wire.VerifyHeader(message)
-	if err == nil {
-		err = wire.VerifyBody(message)
-	}
+	frame, err := verify(message)
 	switch {
 	case err != nil:
 		return err

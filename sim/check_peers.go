@@ -43,10 +43,7 @@ func newCheckPeers(s *simulation) *checkPeers {
 
 // check judges what a process sends to another replica.
 func (b *checkPeers) check(p *process, message []byte) error {
-	frame, err := wire.VerifyHeader(message)
-	if err == nil {
-		err = wire.VerifyBody(message)
-	}
+	frame, err := verify(message)
 	switch {
 	case err != nil:
 		return err
@@ -69,6 +66,15 @@ func (b *checkPeers) check(p *process, message []byte) error {
 		return b.checkAcknowledgement(p.replica, &h)
 	}
 	return nil
+}
+
+// verify returns the frame of a message that is whole.
+func verify(message []byte) (wire.Frame, error) {
+	frame, err := wire.VerifyHeader(message)
+	if err == nil {
+		err = wire.VerifyBody(message)
+	}
+	return frame, err
 }
 
 // checkPrepare demands that a prepare is the only one of its op in its view.

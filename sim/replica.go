@@ -10,7 +10,6 @@ import (
 	"github.com/ledgerd/ledgerd/internal/u128"
 	"github.com/ledgerd/ledgerd/vsr"
 	"github.com/ledgerd/ledgerd/vsr/faultdisk"
-	"github.com/ledgerd/ledgerd/wire"
 )
 
 // Times of a process.
@@ -256,10 +255,7 @@ func (p *process) receive(packet []byte) {
 	message := p.pool.Acquire(len(packet))
 	defer message.Release()
 	copy(message.Bytes, packet)
-	frame, err := wire.VerifyHeader(message.Bytes)
-	if err == nil {
-		err = wire.VerifyBody(message.Bytes)
-	}
+	frame, err := verify(message.Bytes)
 	if err != nil || frame.Cluster != p.replica.sim.cluster {
 		p.replica.sim.fail("a client sent an invalid frame: %v", err)
 		return

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"bytes"
+	"encoding/hex"
+	"strings"
 	"testing"
 
 	"github.com/ledgerd/ledgerd/internal/checksum"
@@ -12,6 +14,27 @@ func peerExample(command Command) *Peer {
 		CheckpointOp: 176, Present: 184, LogView: 192, Target: 196, Nonce: 200}
 	h.Command, h.View, h.Replica = command, 104, 2
 	return h
+}
+
+// goldenPeer is the header of a refs message, as all releases write it.
+var goldenPeer = "01000000000000000000000000000010" + strings.Repeat("00", 16) + // checksum
+	"21000000000000000000000000000030" + strings.Repeat("00", 32) + // that of the body
+	"5100000000000000" + "6000000000000000" + // cluster
+	"30010000" + "00000000" + "68000000" + "09110000" + // size, epoch, view, release
+	"0000" + "15" + "02" + strings.Repeat("00", 12) + // protocol, command, replica
+	"01020300000000000000000000000000" + "04050600000000000000000000000000" + // checksum_of, checkpoint
+	"a000000000000000" + "a800000000000000" + "b000000000000000" + // op, commit, checkpoint_op
+	"b800000000000000" + "c0000000" + "c4000000" + "c800000000000000" + // present, log_view, target, nonce
+	strings.Repeat("00", 48)
+
+func TestPeerGolden(t *testing.T) {
+	h := peerExample(CommandRefs)
+	h.Size += 2 * 24
+	got := make([]byte, HeaderSize)
+	h.Encode(got)
+	if hex.EncodeToString(got) != goldenPeer {
+		t.Errorf("encoded as\n%x, not\n%s", got, goldenPeer)
+	}
 }
 
 // Each byte of a Peer is refused when it changes, or kept.
