@@ -44,10 +44,11 @@ type aioEvent struct {
 	_      int64
 }
 
-// What linux/aio_abi.h calls IOCB_CMD_PREAD and IOCB_FLAG_RESFD.
+// What linux/aio_abi.h calls IOCB_CMD_PREAD, IOCB_CMD_PWRITE and IOCB_FLAG_RESFD.
 const (
-	operationRead = 0
-	flagEventFile = 1
+	operationRead  = 0
+	operationWrite = 1
+	flagEventFile  = 1
 )
 
 // An aio hands reads to the kernel from the goroutine that submits them, and
@@ -79,6 +80,16 @@ type aioSlot struct {
 	list    *controlBlock // &control: the list of one that io_submit takes
 }
 
+// startKernel has the kernel serve reads and groups of writes. The error says why
+// it cannot.
+func (d *Disk) startKernel(f *systemFile) (err error) {
+	if d.aio, err = startAIO(f, d.finish); err != nil || d.readOnly {
+		return err
+	}
+	d.groupWriter, err = newGroupWriter(f)
+	return err
+}
+
 // startAIO returns an aio on an open file that has direct I/O. finish is called
 // from one goroutine, once for each read that was started. The error says why
 // the kernel cannot serve the file.
@@ -97,11 +108,11 @@ func startAIO(f *systemFile, finish func(*blockio.Request, int64)) (*aio, error)
 	}
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		return nil, errors.Join(os.NewSyscallError("eventfd", err), a.destroy())
+		return nil, errors.Join(os.NewSyscallError("eventfd", err), destroy(a.context))
 	}
 	a.wake, a.wakeFD = os.NewFile(uintptr(wake), "eventfd"), uint32(wake)
 	if err := a.probe(); err != nil {
-		return nil, errors.Join(err, a.wake.Close(), a.destroy())
+		return nil, errors.Join(err, a.wake.Close(), destroy(a.context))
 	}
 	go a.reap()
 	return a, nil
@@ -229,11 +240,12 @@ func (a *aio) close() error {
 		return os.NewSyscallError("eventfd", err)
 	}
 	<-a.ended
-	return errors.Join(a.destroy(), a.wake.Close())
+	return errors.Join(destroy(a.context), a.wake.Close())
 }
 
-func (a *aio) destroy() error {
-	_, _, errno := unix.Syscall(unix.SYS_IO_DESTROY, a.context, 0, 0)
+// destroy gives up what io_setup has made.
+func destroy(context uintptr) error {
+	_, _, errno := unix.Syscall(unix.SYS_IO_DESTROY, context, 0, 0)
 	if errno != 0 {
 		return os.NewSyscallError("io_destroy", errno)
 	}

@@ -50,6 +50,9 @@ type Disk struct {
 	queue    chan *blockio.Request // what the pool is to carry out
 	workers  sync.WaitGroup
 
+	groups      chan *blockio.Request // small durable writes
+	groupWriter *groupWriter          // nil if the kernel cannot serve the file
+
 	growth growth
 }
 
@@ -77,7 +80,7 @@ func Open(path string, options Options) (*Disk, error) {
 	}
 	d := start(path, f, size, options)
 	if f.direct {
-		if d.aio, err = startAIO(f, d.finish); err != nil {
+		if err = d.startKernel(f); err != nil {
 			options.Logger.Info("no asynchronous I/O by the kernel: a pool of threads serves the data file, more slowly",
 				"path", path, "error", err)
 		}
@@ -93,6 +96,7 @@ func start(path string, f file, size int64, options Options) *Disk {
 		readOnly: options.ReadOnly,
 		complete: options.Complete,
 		queue:    make(chan *blockio.Request, requestsMax),
+		groups:   make(chan *blockio.Request, requestsMax),
 	}
 	d.growth.end.Store(size)
 	workers := options.Workers
@@ -102,6 +106,7 @@ func start(path string, f file, size int64, options Options) *Disk {
 	for range workers {
 		d.workers.Go(d.work)
 	}
+	d.workers.Go(d.workGroups)
 	return d
 }
 
@@ -118,8 +123,12 @@ func (d *Disk) Submit(r *blockio.Request) {
 	if d.aio != nil && r.Kind == blockio.Read && d.aio.start(r) {
 		return
 	}
+	queue := d.queue
+	if d.joinsGroup(r) {
+		queue = d.groups
+	}
 	select {
-	case d.queue <- r:
+	case queue <- r:
 	default:
 		panic(fmt.Sprintf("disk: more than %d requests under way", requestsMax))
 	}
@@ -150,7 +159,11 @@ func (d *Disk) Close() error {
 		err = d.aio.close() // it may leave requests to the pool
 	}
 	close(d.queue)
+	close(d.groups)
 	d.workers.Wait()
+	if d.groupWriter != nil {
+		err = errors.Join(err, d.groupWriter.close())
+	}
 	if err := errors.Join(err, d.file.close()); err != nil {
 		return fmt.Errorf("disk: close %s: %w", d.path, err)
 	}
@@ -175,11 +188,16 @@ func (d *Disk) finish(r *blockio.Request, result int64) {
 
 func (d *Disk) work() {
 	for r := range d.queue {
-		r.Err = nil
-		if err := d.carryOut(r); err != nil {
-			r.Err = d.explain(r, err)
-		}
+		d.setOutcome(r, d.carryOut(r))
 		d.complete(r)
+	}
+}
+
+// setOutcome sets the error of a request that has been carried out.
+func (d *Disk) setOutcome(r *blockio.Request, err error) {
+	r.Err = nil
+	if err != nil {
+		r.Err = d.explain(r, err)
 	}
 }
 

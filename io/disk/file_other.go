@@ -91,13 +91,19 @@ func (f *systemFile) close() error {
 
 func reserveAll(*os.File, int64) error { return errors.ErrUnsupported }
 
-// aio is what the kernel does by itself: nothing here.
-type aio struct{}
+// startKernel has nothing to start.
+func (*Disk) startKernel(*systemFile) error { return errors.ErrUnsupported }
 
-func startAIO(*systemFile, func(*blockio.Request, int64)) (*aio, error) {
-	return nil, errors.ErrUnsupported
-}
+// aio and groupWriter are what the kernel does by itself: nothing here.
+type (
+	aio         struct{}
+	groupWriter struct{}
+)
 
 func (*aio) start(*blockio.Request) bool { return false }
 
 func (*aio) close() error { return nil }
+
+func (*groupWriter) write([]*blockio.Request, []int64) {}
+
+func (*groupWriter) close() error { return nil }

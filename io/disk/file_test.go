@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +18,11 @@ import (
 // for, are interrupted, and fail.
 type faultyFile struct {
 	content   []byte
-	partial   int   // most bytes of one call; 0: no limit
-	interrupt int   // this many calls are interrupted first
-	fail      error // of pread, pwrite and sync
+	partial   int      // most bytes of one call; 0: no limit
+	interrupt int      // this many calls are interrupted first
+	fail      error    // of pread, pwrite and sync
+	failSync  error    // of sync alone
+	calls     []string // writes and syncs, in turn
 	grow      func(end, size int64) error
 	grown     []int64 // end and size of each preallocate
 	closed    bool
@@ -44,7 +47,8 @@ func (f *faultyFile) pread(buf []byte, offset int64) (int, error) {
 	return copy(buf[:size], f.content[offset:]), nil
 }
 
-func (f *faultyFile) pwrite(buf []byte, offset int64, _ bool) (int, error) {
+func (f *faultyFile) pwrite(buf []byte, offset int64, durable bool) (int, error) {
+	f.calls = append(f.calls, fmt.Sprintf("write at %d, durable %v", offset/sector, durable))
 	size, err := f.step(len(buf))
 	if err != nil {
 		return 0, err
@@ -63,7 +67,11 @@ func (f *faultyFile) preallocate(end, size int64) error {
 	return f.grow(end, size)
 }
 
-func (f *faultyFile) sync() error { return f.fail }
+func (f *faultyFile) sync() error {
+	f.calls = append(f.calls, "sync")
+	return cmp.Or(f.fail, f.failSync)
+}
+
 func (f *faultyFile) free() int64 { return 12345 }
 func (f *faultyFile) close() error {
 	f.closed = true
