@@ -26,6 +26,7 @@ type benchmark struct {
 	profile   string
 	output    string
 	compare   bool
+	list      bool
 }
 
 func newBenchmark(c *common) *cobra.Command {
@@ -35,10 +36,11 @@ func newBenchmark(c *common) *cobra.Command {
 		names = append(names, w.Name)
 	}
 	cmd := &cobra.Command{
-		Use:   "benchmark [--compare A.json B.json]",
+		Use:   "benchmark [--compare A.json B.json | --list RESULT.json...]",
 		Short: "Measure how fast a server is",
 		Long: `Send a workload to a server, report speed, latencies and what the server cost,
-and check that all balances are right. Or compare two results of the past.
+and check that all balances are right. Or compare two results of the
+past, or list any number of them as a table in Markdown.
 
 Without --addresses the server is started for the purpose, each replica as a
 process of its own with a data file in a temporary folder, all gone afterwards. The
@@ -57,10 +59,14 @@ server of its own, the medians are shown with minimum and maximum.`,
   ledgerctl benchmark --runs=5 --yardstick --output=bench/results
   ledgerctl benchmark --query-count=0 --profile=server.pprof
   ledgerctl benchmark --compare before.json after.json
+  ledgerctl benchmark --list bench/results/*.json
   ledgerctl benchmark --addresses=3000 --transfer-count=100000`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if b.compare {
+			switch {
+			case b.compare:
 				return b.runCompare(cmd, args)
+			case b.list:
+				return b.runList(cmd, args)
 			}
 			w, err := b.resolve(cmd, args)
 			if err != nil {
@@ -99,6 +105,8 @@ func (b *benchmark) addFlags(cmd *cobra.Command, first string) {
 	flags.StringVar(&b.profile, "profile", "", "file for a profile of the (first) server's processor time; the report then divides it between stages")
 	flags.StringVar(&b.output, "output", "", "folder to keep the result in, as DATE-WORKLOAD-COMMIT.json")
 	flags.BoolVar(&b.compare, "compare", false, "compare two results, and measure nothing")
+	flags.BoolVar(&b.list, "list", false, "list results, and measure nothing")
+	cmd.MarkFlagsMutuallyExclusive("compare", "list")
 }
 
 // resolve returns the named workload with the changes that flags ask for, or
@@ -131,7 +139,7 @@ func (b *benchmark) resolve(cmd *cobra.Command, args []string) (bench.Workload, 
 	given := cmd.Flags().Changed("addresses")
 	switch {
 	case len(args) != 0:
-		return w, fmt.Errorf("%q is of no use without --compare", args[0])
+		return w, fmt.Errorf("%q is of no use without --compare or --list", args[0])
 	case b.runs < 1:
 		return w, fmt.Errorf("--runs: %d is less than 1", b.runs)
 	case given && b.runs > 1:

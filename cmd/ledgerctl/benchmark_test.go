@@ -128,6 +128,11 @@ func TestBenchmarkRuns(t *testing.T) {
 	if err := json.NewDecoder(strings.NewReader(got.stdout)).Decode(&first); err != nil || first.Measure != "elapsed" || *first.Ratio != 1 {
 		t.Errorf("%v: %s%s", err, got.stdout, got.stderr)
 	}
+	got = ledgerctl(t, "", "benchmark", "--list", files[0], files[0])
+	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
+	if len(lines) != 4 || lines[2] != lines[3] || !strings.HasPrefix(lines[2], "| plain | 10 | 300 | "+number(kept.TransfersPerSecond, "")+" (") {
+		t.Errorf("listed %s%s", got.stdout, got.stderr)
+	}
 	if err := kept.keep(output); !errors.Is(err, os.ErrExist) {
 		t.Errorf("overwrote a result: %v", err)
 	}

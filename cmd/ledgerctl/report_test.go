@@ -152,3 +152,20 @@ func TestNumber(t *testing.T) {
 		}
 	}
 }
+
+// TestSpeedAt is of a run of four million, whose second half was half as fast.
+func TestSpeedAt(t *testing.T) {
+	r := report{Timeline: &timelineReport{SliceSeconds: 0.1}}
+	r.Workload.Transfers = 4_000_000
+	for range 20 {
+		r.Timeline.Transfers = append(r.Timeline.Transfers, 100_000)
+	}
+	for range 40 {
+		r.Timeline.Transfers = append(r.Timeline.Transfers, 50_000)
+	}
+	for size, want := range map[int]string{1_000_000: "1000000", 4_000_000: "500000", 10_000_000: ""} {
+		if got := r.speedAt(size); got != want {
+			t.Errorf("at %d %q, want %q", size, got, want)
+		}
+	}
+}
