@@ -233,7 +233,7 @@ var mutations = []mutation{
 		"func (r *Replica) Recovering() bool { return r.root.Recovery != 0 }",
 		"func (r *Replica) Recovering() bool { return false }",
 	}}},
-	{name: "replica without memory believes the first who answers", edits: []edit{{
+	{name: "replica without memory believes the first who answers", test: "vsr TestLostDataFileWaitsForWitnesses", edits: []edit{{
 		"vsr/replica_amnesia.go",
 		"bits.OnesCount8(g.witnesses) < WitnessesNeeded(r.root.ReplicaCount)",
 		"bits.OnesCount8(g.witnesses) < 1",

@@ -60,6 +60,9 @@ func run(a arguments, out io.Writer) (missed int, err error) {
 	if err := copyTree(tree); err != nil {
 		return 0, err
 	}
+	if err := build(context.Background(), tree, sound); err != nil {
+		return 0, err
+	}
 	fmt.Fprintf(out, "| mutation | caught by |\n|---|---|\n")
 	for _, m := range mutations {
 		if !strings.Contains(m.name, a.only) {
@@ -137,21 +140,34 @@ func tryTest(ctx context.Context, tree, test string) (caught string, err error) 
 	}
 	run := exec.CommandContext(ctx, "go", "test", "-trimpath", "./"+folder, "-run", "^"+name+"$")
 	run.Dir = tree
-	if run.Run() == nil {
+	if run.Run() == nil || ctx.Err() != nil {
 		return "", nil
 	}
 	return fmt.Sprintf("`%s`, `%s`", folder, name), nil
 }
 
-// trySeeds runs the simulator until a seed fails.
-func trySeeds(ctx context.Context, a arguments, tree string) (caught string, err error) {
-	program := filepath.Join(tree, "ledgersim.mutated")
+// The simulator without and with a mutation, in the tree.
+const (
+	sound   = "ledgersim.sound"
+	mutated = "ledgersim.mutated"
+)
+
+// build makes the simulator of the tree as it is.
+func build(ctx context.Context, tree, program string) error {
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, "./cmd/ledgersim")
 	build.Dir = tree
 	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("does not compile: %s", output)
+		return fmt.Errorf("does not compile: %s", output)
 	}
-	run := exec.CommandContext(ctx, program, "--start", fmt.Sprint(a.start), "--seeds", fmt.Sprint(a.seeds))
+	return nil
+}
+
+// trySeeds runs the simulator until a seed fails, which must not fail without the mutation.
+func trySeeds(ctx context.Context, a arguments, tree string) (caught string, err error) {
+	if err := build(ctx, tree, mutated); err != nil {
+		return "", err
+	}
+	run := exec.CommandContext(ctx, filepath.Join(tree, mutated), "--start", fmt.Sprint(a.start), "--seeds", fmt.Sprint(a.seeds))
 	output, err := run.StdoutPipe()
 	if err != nil {
 		return "", err
@@ -168,6 +184,9 @@ func trySeeds(ctx context.Context, a arguments, tree string) (caught string, err
 	for lines.Scan() {
 		var seed uint64
 		if n, _ := fmt.Sscanf(lines.Text(), "seed %d failed", &seed); n == 1 {
+			if exec.Command(filepath.Join(tree, sound), "--seed", fmt.Sprint(seed)).Run() != nil {
+				return "", fmt.Errorf("seed %d fails without the mutation, too", seed)
+			}
 			return fmt.Sprintf("%d seeds: %s", seed-a.start+1, reason(lines.Text())), nil
 		}
 	}
