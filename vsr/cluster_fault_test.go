@@ -18,7 +18,7 @@ func (c *trio) primary() uint8 {
 			view = max(view, node.View())
 		}
 	}
-	return uint8(view % 3)
+	return uint8(view % vsr.View(c.replicas))
 }
 
 // passUntil lets time pass until something has happened, and fails after so many
@@ -43,11 +43,7 @@ func TestPrimaryAbdicates(t *testing.T) {
 		"deaf":      {func(wire.Command) bool { return true }, 500},
 		"clockless": {func(command wire.Command) bool { return command == wire.CommandPong }, 2000}, // an answer counts for ten seconds
 	} {
-		c := newTrio(t)
-		p := c.newPatron(7)
-		p.do(opSet, "key=1")
-		c.settle()
-		first := c.primary()
+		c, p, first := newSettled(t, 3, 0)
 		c.lost = func(_, to uint8, command wire.Command) bool { return to == first && kind.lost(command) }
 		c.passUntil(kind.ticks, "the "+name+" primary still leads", func() bool { return c.primary() != first })
 		if got := p.do(opGet, "key"); got != "1" {

@@ -98,6 +98,16 @@ func newClusterWithStandbys(t *testing.T, replicas, standbys int) *trio {
 	return c
 }
 
+// newSettled returns a cluster where all have executed the patron's first request,
+// which has set a key to 1.
+func newSettled(t *testing.T, replicas, standbys int) (c *trio, p *patron, primary uint8) {
+	c = newClusterWithStandbys(t, replicas, standbys)
+	p = c.newPatron(7)
+	p.do(opSet, "key=1")
+	c.settle()
+	return c, p, c.primary()
+}
+
 // format gives a replica a new disk.
 func (c *trio) format(i uint8, recovery uint64) {
 	c.disks[i] = faultdisk.New(rand.New(rand.NewPCG(uint64(i), 7+recovery)))
@@ -491,7 +501,7 @@ func TestAcknowledgementNamesThePrepare(t *testing.T) {
 	c := newTrio(t)
 	p := c.newPatron(7)
 	c.settle()
-	primary := uint8(c.nodes[0].View() % 3)
+	primary := c.primary()
 	other := (primary + 1) % 3
 	c.kill(other)
 	c.kill((primary + 2) % 3)
@@ -526,7 +536,7 @@ func TestPrepareOfAFormerViewIsNotAppended(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // so that the view is a later one
-		primary := uint8(c.nodes[0].View() % 3)
+		primary := c.primary()
 		c.kill(primary)
 		p.do(opGet, "key")
 		c.start(primary)

@@ -42,11 +42,7 @@ func TestLostDataFile(t *testing.T) {
 // A replica that has lost its data file does not count before as many have told
 // it where they are as its table says: here one of two is missing.
 func TestLostDataFileWaitsForWitnesses(t *testing.T) {
-	c := newTrio(t)
-	p := c.newPatron(7)
-	p.do(opSet, "key=1")
-	c.settle()
-	primary := uint8(c.nodes[0].View() % 3)
+	c, p, primary := newSettled(t, 3, 0)
 	lost, other := (primary+1)%3, (primary+2)%3
 	c.kill(other)
 	c.loseDisk(lost, 100)
@@ -65,11 +61,7 @@ func TestLostDataFileWaitsForWitnesses(t *testing.T) {
 
 // An answer to a question that this data file did not ask is none.
 func TestLostDataFileBelievesOnlyItsAnswers(t *testing.T) {
-	c := newTrio(t)
-	p := c.newPatron(7)
-	p.do(opSet, "key=1")
-	c.settle()
-	primary := uint8(c.nodes[0].View() % 3)
+	c, _, primary := newSettled(t, 3, 0)
 	lost, other := (primary+1)%3, (primary+2)%3
 	c.kill(other)
 	c.loseDisk(lost, 100)
@@ -86,12 +78,8 @@ func TestLostDataFileBelievesOnlyItsAnswers(t *testing.T) {
 // Who counts again is in no view before one that it may have been in: another
 // replica may have been there before it, and have voted for it.
 func TestLostDataFileKeepsPromises(t *testing.T) {
-	c := newTrio(t)
-	p := c.newPatron(7)
-	p.do(opSet, "key=1")
-	c.settle()
-	view := c.nodes[0].View()
-	lost := uint8((view + 1) % 3)
+	c, _, primary := newSettled(t, 3, 0)
+	view, lost := c.nodes[0].View(), (primary+1)%3
 	c.forge(lost, (lost+1)%3, wire.Peer{Frame: wire.Frame{View: uint32(view) + 2}}, wire.CommandGetHeaders)
 	for c.nodes[lost].Step() || c.disks[lost].Step() {
 	}
@@ -114,11 +102,8 @@ func TestLostDataFileKeepsPromises(t *testing.T) {
 
 // Who cannot get the log does not count.
 func TestLostDataFileWaitsForTheLog(t *testing.T) {
-	c := newTrio(t)
-	p := c.newPatron(7)
-	p.do(opSet, "key=1")
-	c.settle()
-	lost := uint8((c.nodes[0].View() + 1) % 3)
+	c, _, primary := newSettled(t, 3, 0)
+	lost := (primary + 1) % 3
 	c.lost = func(_, to uint8, command wire.Command) bool { return to == lost && command == wire.CommandPrepare }
 	c.loseDisk(lost, 100)
 	for range 300 {
@@ -133,11 +118,7 @@ func TestLostDataFileWaitsForTheLog(t *testing.T) {
 
 // Two that have forgotten do not tell each other what was.
 func TestLostDataFilesAreNoWitnesses(t *testing.T) {
-	c := newCluster(t, 5)
-	p := c.newPatron(7)
-	p.do(opSet, "key=1")
-	c.settle()
-	primary := uint8(c.nodes[0].View() % 5)
+	c, p, primary := newSettled(t, 5, 0)
 	first, second, down := (primary+1)%5, (primary+2)%5, (primary+3)%5
 	c.kill(down)
 	c.loseDisk(first, 100)
@@ -159,11 +140,7 @@ func TestLostDataFilesAreNoWitnesses(t *testing.T) {
 // replicas two have acknowledged a value, of which one loses its data file. With
 // the third, which has never heard of the value, it makes no view.
 func TestLostDataFileIsNoVote(t *testing.T) {
-	c := newTrio(t)
-	p := c.newPatron(7)
-	p.do(opSet, "key=1")
-	c.settle()
-	primary := uint8(c.nodes[0].View() % 3)
+	c, p, primary := newSettled(t, 3, 0)
 	lost, other := (primary+1)%3, (primary+2)%3
 	c.kill(other)
 	p.do(opSet, "key=2")

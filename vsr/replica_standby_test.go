@@ -26,7 +26,7 @@ func TestStandbyFollows(t *testing.T) {
 	if c.restarts == 0 {
 		t.Error("it took over no checkpoint")
 	}
-	primary := uint8(c.nodes[0].View() % 3)
+	primary := c.primary()
 	c.kill(primary)
 	write(1)
 	c.start(primary)
@@ -40,11 +40,7 @@ func TestStandbyFollows(t *testing.T) {
 
 // A standby counts neither for a commit nor for a view.
 func TestStandbyHasNoVoice(t *testing.T) {
-	c := newClusterWithStandbys(t, 3, 6)
-	p := c.newPatron(7)
-	p.do(opSet, "key=1")
-	c.settle()
-	primary := uint8(c.nodes[0].View() % 3)
+	c, p, primary := newSettled(t, 3, 6)
 	first, second := (primary+1)%3, (primary+2)%3
 	c.kill(first)
 	c.kill(second)
