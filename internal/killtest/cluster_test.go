@@ -17,17 +17,18 @@ import (
 	"github.com/ledgerd/ledgerd/client"
 )
 
-// A cluster is replicas on this machine. Each reaches each other one, and
-// clients reach each of them, by roads of their own.
+// A cluster is replicas on this machine, and standbys after them. Each reaches each
+// other one, and clients reach each of the replicas, by roads of their own.
 type cluster struct {
 	*testing.T
-	random  *rand.Rand
-	members []*member
-	roads   [][]*road // from a replica to another one; nil to itself
-	doors   []*road   // from clients to a replica
+	random   *rand.Rand
+	replicas int
+	members  []*member
+	roads    [][]*road // from a member to another one; nil to itself
+	doors    []*road   // from clients to a replica
 }
 
-// A member is one replica of a cluster.
+// A member is one replica of a cluster, or a standby.
 type member struct {
 	index     int
 	path      string
@@ -37,12 +38,12 @@ type member struct {
 
 // large is a cluster of files as in production, with small caches.
 func large(replicas int) clusterConfig {
-	return clusterConfig{replicas, nil, []string{"--cache-grid=16MiB", "--cache-accounts=16MiB"}}
+	return clusterConfig{replicas: replicas, startFlags: []string{"--cache-grid=16MiB", "--cache-accounts=16MiB"}}
 }
 
 // A clusterConfig is how the data files of a cluster are made and served.
 type clusterConfig struct {
-	replicas int
+	replicas, standbys int
 	// formatFlags and startFlags are given to every replica.
 	formatFlags, startFlags []string
 }
@@ -50,18 +51,20 @@ type clusterConfig struct {
 // small is a cluster of small files.
 func small(replicas int) clusterConfig {
 	development := []string{"--development"}
-	return clusterConfig{replicas, development, development}
+	return clusterConfig{replicas: replicas, formatFlags: development, startFlags: development}
 }
 
 // newCluster starts a cluster, and returns when it has a primary.
 func newCluster(t *testing.T, config clusterConfig) *cluster {
 	t.Helper()
 	drawSeed()
-	c := &cluster{T: t, random: rand.New(rand.NewPCG(*seed, 1))}
-	home, ports := t.TempDir(), make([]string, config.replicas)
+	c := &cluster{T: t, random: rand.New(rand.NewPCG(*seed, 1)), replicas: config.replicas}
+	home, ports := t.TempDir(), make([]string, config.replicas+config.standbys)
 	for i := range ports {
 		ports[i] = freePort(t)
-		c.doors = append(c.doors, openRoad(t, ports[i]))
+		if i < config.replicas {
+			c.doors = append(c.doors, openRoad(t, ports[i]))
+		}
 	}
 	for i := range ports {
 		roads, addresses := make([]*road, len(ports)), slices.Clone(ports)
@@ -76,7 +79,8 @@ func newCluster(t *testing.T, config clusterConfig) *cluster {
 		m.arguments = append(slices.Clone(config.startFlags), "--addresses="+strings.Join(addresses, ","), m.path)
 		c.members = append(c.members, m)
 		arguments := append([]string{"format", "--cluster=0", fmt.Sprintf("--replica=%d", i),
-			fmt.Sprintf("--replica-count=%d", len(ports)), m.path}, config.formatFlags...)
+			fmt.Sprintf("--replica-count=%d", config.replicas), fmt.Sprintf("--standby=%t", i >= config.replicas), m.path},
+			config.formatFlags...)
 		if code, stderr := run(t, arguments...); code != 0 {
 			t.Fatalf("format: exit code %d: %s", code, stderr)
 		}
@@ -126,7 +130,7 @@ func (c *cluster) leader() *member {
 			}
 		}
 	}
-	m := c.members[int(newest.View)%len(c.members)]
+	m := c.members[int(newest.View)%c.replicas]
 	if m.server == nil || m.server.stands() != (standing{"normal", newest.View, m.index}) {
 		return nil
 	}

@@ -125,7 +125,7 @@ func (l *load) conclude() {
 	l.Helper()
 	l.pause()
 	checkHistory(l.T, l.tellers)
-	for turn := range l.members {
+	for turn := range l.replicas {
 		l.awaitAll()
 		l.verify(turn == 0)
 		leader := l.awaitLeader()

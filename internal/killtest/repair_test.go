@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -102,16 +103,18 @@ func (l *load) measure(what string, m *member, done func() bool) {
 		took.Round(10*time.Millisecond), served, first.Round(time.Millisecond))
 }
 
-// upToDate reports whether a replica has a checkpoint as new as all others.
+// upToDate reports whether a member has a checkpoint as new as all others.
 func (c *cluster) upToDate(m *member) bool {
-	own, _ := openDataFile(c.T, m.path).root(c.T)
-	for _, other := range c.members {
-		theirs, _ := openDataFile(c.T, other.path).root(c.T)
-		if checkpointOp(theirs) > checkpointOp(own) {
-			return false
-		}
-	}
-	return true
+	own := c.checkpointOf(m)
+	return !slices.ContainsFunc(c.members, func(other *member) bool { return c.checkpointOf(other) > own })
+}
+
+// checkpointOf returns the op of a member's checkpoint, by its file.
+func (c *cluster) checkpointOf(m *member) uint64 {
+	file := openDataFile(c.T, m.path)
+	defer file.Close()
+	root, _ := file.root(c.T)
+	return checkpointOp(root)
 }
 
 // sound reports whether the file of a replica is, by a copy of it.
