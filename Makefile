@@ -16,7 +16,7 @@ race:
 sim:
 	.ci/run sim
 
-# Breaks the code in one way after another: something must notice each. An hour.
+# Breaks the code in one way after another: something must notice each. Ten minutes.
 mutations:
 	go run ./sim/mutations
 

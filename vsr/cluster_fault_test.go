@@ -3,6 +3,7 @@ package vsr_test
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/ledgerd/ledgerd/vsr"
@@ -97,6 +98,36 @@ func TestLogThatHasLostItsEndIsNoVote(t *testing.T) {
 	if got := p.do(opGet, "key"); got != "3" {
 		t.Errorf("the value is %q", got)
 	}
+	c.settle()
+}
+
+// A former primary has cut off an op that nobody else has, and finds its record
+// again when it restarts. It does not take it for part of the log, whatever the
+// others tell it is committed.
+func TestRestartedBackupAsksWhereItsLogEnds(t *testing.T) {
+	c, p, former := newSettled(t, 3, 0)
+	c.lost = func(from, _ uint8, _ wire.Command) bool { return from == former }
+	p.tryFor(5, opSet, "key=lost")
+	last := c.nodes[former].CommitMin()
+	c.passUntil(500, "nobody else leads", func() bool { return c.primary() != former })
+	c.lost = nil
+	c.settle()
+	c.kill(former)
+	c.start(former)
+	for c.nodes[former].Step() || c.disks[former].Step() {
+	}
+	if found := fmt.Sprintf("head %d,", last+1); !strings.Contains(c.nodes[former].String(), found) {
+		t.Fatalf("no %s found again: %v", found, c.nodes[former])
+	}
+	c.lost = func(_, to uint8, command wire.Command) bool { return to == former && command == wire.CommandPrepare }
+	p.do(opSet, "key=2")
+	for range 100 {
+		c.pass()
+	}
+	if got := c.nodes[former].CommitMin(); got != last {
+		t.Errorf("%v is executed: %v", got, c.nodes[former])
+	}
+	c.lost = nil
 	c.settle()
 }
 

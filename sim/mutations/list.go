@@ -110,7 +110,7 @@ var mutations = []mutation{
 		"v.valid && v.logView == logView && v.head",
 		"v.valid && v.head",
 	}}},
-	{name: "restarted backup trusts the end of its log", edits: []edit{{
+	{name: "restarted backup trusts the end of its log", test: "vsr TestRestartedBackupAsksWhereItsLogEnds", edits: []edit{{
 		"vsr/group.go",
 		"	case ok && View(header.View) == r.view || r.head.op == 0 && r.view == 0:",
 		"	case true:",

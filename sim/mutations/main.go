@@ -2,7 +2,7 @@
 // way after another, and looks for the seed of the simulator, or the test, that
 // notices.
 //
-//	go run ./sim/mutations                      all of them: takes an hour
+//	go run ./sim/mutations                      all of them: takes ten minutes
 //	go run ./sim/mutations -only quorum         those with this word in their name
 //
 // Prints one row for each as a table of Markdown. Exit codes: 0 all were caught,
@@ -143,8 +143,10 @@ func tryTest(ctx context.Context, tree, test string) (caught string, err error) 
 	if run.Run() == nil || ctx.Err() != nil {
 		return "", nil
 	}
-	return fmt.Sprintf("`%s`, `%s`", folder, name), nil
+	return caughtByTest(folder, name), nil
 }
+
+func caughtByTest(folder, name string) string { return fmt.Sprintf("`%s`, `%s`", folder, name) }
 
 // The simulator without and with a mutation, in the tree.
 const (

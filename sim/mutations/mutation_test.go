@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -23,6 +24,24 @@ func TestMutationsApply(t *testing.T) {
 			if broken, err := e.apply(string(whole)); err != nil || broken == string(whole) {
 				t.Errorf("%s: %v", m.name, err)
 			}
+		}
+	}
+}
+
+// docs/TESTING.md tells of each what catches it.
+func TestMutationsAreTold(t *testing.T) {
+	told, err := os.ReadFile("../../docs/TESTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mutations {
+		row := "| " + m.name + " | "
+		if m.test != "" {
+			folder, name, _ := strings.Cut(m.test, " ")
+			row += caughtByTest(folder, name) + " |"
+		}
+		if !strings.Contains(string(told), "\n"+row) {
+			t.Errorf("no row begins with %q", row)
 		}
 	}
 }
