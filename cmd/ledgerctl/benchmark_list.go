@@ -61,8 +61,12 @@ func (r *report) listed() []string {
 			speed += fmt.Sprintf(" (%s – %s)", number(s.Minimum, s.Unit), number(s.Maximum, s.Unit))
 		}
 	}
+	accounts := short(float64(r.Workload.Accounts))
+	if r.CacheAccounts != 0 {
+		accounts += fmt.Sprintf(" (cache %s)", cacheSize(r.CacheAccounts))
+	}
 	cells := []string{
-		r.Workload.Name, short(float64(r.Workload.Accounts)), short(float64(r.Workload.Transfers)), speed, cell("share of the yardstick", "%"),
+		r.Workload.Name, accounts, short(float64(r.Workload.Transfers)), speed, cell("share of the yardstick", "%"),
 		cell("batch p50", "") + " / " + cell("batch p99", "") + " / " + cell("batch p100", ""),
 		cell("server memory, peak", "MB"), cell("data file", "MB"),
 	}

@@ -34,7 +34,8 @@ func (b *benchmark) measure(cmd *cobra.Command, w bench.Workload, label string) 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
-	r = &report{Date: time.Now().UTC().Truncate(time.Second), Commit: commit(), Workload: w}
+	r = &report{Date: time.Now().UTC().Truncate(time.Second), Commit: commit(), Workload: w,
+		CacheGrid: int64(b.caches.grid), CacheAccounts: int64(b.caches.accounts)}
 	m := &measurement{benchmark: b, cmd: cmd, label: label, folder: folder, report: r}
 	if cmd.Flags().Changed("addresses") {
 		err = m.measureServer(nil)

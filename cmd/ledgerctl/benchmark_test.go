@@ -31,7 +31,7 @@ func TestBenchmark(t *testing.T) {
 		WarmUp: 500, Transfers: 2000, Batch: 100, Clients: 4, Rate: 100_000,
 		IDOrder: bench.IDRandom, Phase: bench.PhaseTwo, Queries: 5, UserData: 3, Seed: 9, Replicas: 1,
 	}
-	if r.Workload != want || r.Batches.Count != 20 || len(r.Queries) != int(bench.QuestionCount) || r.Queries[0].Latency.Count != 5 {
+	if r.Workload != want || r.CacheGrid != 1<<20 || r.CacheAccounts != 2<<20 || r.Batches.Count != 20 || len(r.Queries) != int(bench.QuestionCount) || r.Queries[0].Latency.Count != 5 {
 		t.Errorf("report of another workload: %s", got.stdout)
 	}
 	if r.TransfersPerSecond <= 0 || r.Batches.P100 < r.Batches.P50 || r.DataFileBytes <= 0 || r.RestartSeconds <= 0 ||

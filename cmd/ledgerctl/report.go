@@ -18,6 +18,8 @@ type report struct {
 	Date               time.Time        `json:"date"`
 	Commit             string           `json:"commit,omitempty"`
 	Workload           bench.Workload   `json:"workload"`
+	CacheGrid          int64            `json:"cache_grid_bytes,omitempty"` // of the benchmark's own server; 0 is its default
+	CacheAccounts      int64            `json:"cache_accounts_bytes,omitempty"`
 	ElapsedSeconds     float64          `json:"elapsed_seconds"`
 	TransfersPerSecond float64          `json:"transfers_per_second"`
 	Batches            percentiles      `json:"batch_milliseconds"`
@@ -193,6 +195,9 @@ func (r *report) writeTable(w io.Writer) error {
 		{"replicas", fmt.Sprintf("%d, %d of them down", r.Workload.Replicas, r.Workload.ReplicasDown)},
 		{"ids, phase", fmt.Sprintf("%s, %s", r.Workload.IDOrder, r.Workload.Phase)},
 	}
+	if r.CacheGrid != 0 || r.CacheAccounts != 0 {
+		rows = append(rows, []string{"caches of grid, accounts", fmt.Sprintf("%s, %s", cacheSize(r.CacheGrid), cacheSize(r.CacheAccounts))})
+	}
 	header := []string{"measure", "value"}
 	if r.Spread != nil {
 		header = []string{"measure", "median", "minimum", "maximum"}
@@ -213,6 +218,15 @@ func (r *report) writeTable(w io.Writer) error {
 		rows[i] = append(rows[i], make([]string, len(header)-len(rows[i]))...)
 	}
 	return command.WriteTable(w, header, rows)
+}
+
+// cacheSize names the size of a cache as it is given in a flag.
+func cacheSize(bytes int64) string {
+	if bytes == 0 {
+		return "default"
+	}
+	size := command.Size(bytes)
+	return size.String()
 }
 
 // number returns a value with its unit and three digits or more.
