@@ -136,14 +136,16 @@ func (d *documented) rows(state []byte, kind, directoryKind byte) (rows []docume
 			if number < full && xxhash.Sum64(b[start:end]) != u64(ref, 32+8*part) {
 				d.t.Errorf("hash of part %d of block %d", part, number+1)
 			}
+			least := uint64(1<<64 - 1)
 			for at := start; at+16 <= end && binary.LittleEndian.Uint16(b[at:]) != 0; {
 				size := int(binary.LittleEndian.Uint16(b[at:]))
 				rows = append(rows, documentedRow{uint64(number+1)<<20 + uint64(at), b[at : at+size]})
 				if kind == 17 {
-					fence = max(fence, field(b[at:at+size], 0))
+					least = min(least, field(b[at:at+size], 0))
 				}
 				at += size
 			}
+			fence = max(fence, least)
 			if number < full && kind == 17 && (u64(ref, 48+16*part) != fence || u64(ref, 56+16*part) != 0) {
 				d.t.Errorf("fence of part %d of block %d", part, number+1)
 			}

@@ -4,8 +4,7 @@ import "github.com/ledgerd/ledgerd/internal/u128"
 
 // lookupTransfers resolves the ids of a lookup. Of ids that ascend with time, the
 // fences of the events log name the part that has the row: one read each. Others,
-// and those that are burnt or not there, are asked of the tree, which costs a read
-// more.
+// out of order or not there, are asked of the tree, which costs a read more.
 func (r *resolver) lookupTransfers(ids []byte) {
 	r.sought = r.sought[:0]
 	for ; len(ids) > 0; ids = ids[u128.Size:] {

@@ -30,7 +30,7 @@ type directory struct {
 	refs      []block.Ref // of the chunks that are on the grid
 
 	fencesAt int            // in an entry: its size if there are no fences
-	fences   []u128.Uint128 // the last of each block, close together for searches
+	fences   []u128.Uint128 // the first of each block, close together for searches
 }
 
 const (
@@ -80,17 +80,17 @@ func (d *directory) append(s shape, data []byte, key func(row []byte) u128.Uint1
 		binary.LittleEndian.PutUint64(e[entryHeaderSize+sumSize*part:], sum)
 	}
 	if key != nil {
-		d.appendFences(s, data, key)
+		d.appendFences(&s, data, key)
 	}
 }
 
 // validate checks what was read: every block has its reference, and stamps and
 // fences ascend. It takes what is needed of the fences.
-func (d *directory) validate() error {
+func (d *directory) validate(s *shape) error {
 	last := uint64(0)
 	for number := 1; number <= d.entries; number++ {
 		stamp := d.stamp(number)
-		if d.ref(number).IsZero() || stamp < last || !d.takeFences(number) {
+		if d.ref(number).IsZero() || stamp < last || !d.takeFences(s, number) {
 			return fmt.Errorf("%w: the directory's entry for its block %d makes no sense", ErrState, number)
 		}
 		last = stamp

@@ -223,7 +223,7 @@ func FuzzState(f *testing.F) {
 		for n := range l.directory.refs {
 			copy(l.directory.chunks[n], chunk)
 		}
-		if err := l.directory.validate(); err != nil {
+		if err := l.directory.validate(&l.shape); err != nil {
 			if !errors.Is(err, ErrState) {
 				t.Fatal(err)
 			}

@@ -3,85 +3,97 @@ package rowlog
 import (
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/ledgerd/ledgerd/internal/u128"
 )
 
-// A fence is the greatest key of all rows up to the end of a part. So fences
-// ascend, whatever the order of the keys, and a row whose key is above those of
-// all parts before its own is in the first part whose fence is not below the key.
-// If keys ascend, every row is. What else a fence leads to is a part that does
-// not have the row.
-
-// lastFence returns the fence of the newest part that has one.
-func (d *directory) lastFence() u128.Uint128 {
-	if n := len(d.fences); n > 0 {
-		return d.fences[n-1]
-	}
-	return u128.Uint128{}
-}
+// The fence of a part is the least key in it, or the fence of the part before if
+// that is greater. So fences ascend, whatever the order of the keys. If keys
+// ascend, each fence is the first key of its part, and a row is in the last part
+// whose fence is not above its key. A few keys of no order, great or small, change
+// little in that. What else a fence leads to is a part that does not have the row.
 
 func fenceAt(fences []byte, part int) u128.Uint128 { return u128.FromBytes(fences[part*u128.Size:]) }
 
 // fencesOf returns the fences of a block, back to back.
 func (d *directory) fencesOf(number int) []byte { return d.entry(number)[d.fencesAt:] }
 
+// lastFence returns the last fence of a block, 0 of block 0.
+func (d *directory) lastFence(s *shape, number int) u128.Uint128 {
+	if number == 0 {
+		return u128.Uint128{}
+	}
+	return fenceAt(d.fencesOf(number), s.parts-1)
+}
+
 // appendFences sets the fences of the newest entry, whose block has this payload.
-func (d *directory) appendFences(s shape, data []byte, key func(row []byte) u128.Uint128) {
-	greatest, fences := d.lastFence(), d.fencesOf(d.entries)
+func (d *directory) appendFences(s *shape, data []byte, key func(row []byte) u128.Uint128) {
+	fence, fences := d.lastFence(s, d.entries-1), d.fencesOf(d.entries)
 	for n := range s.parts {
-		part := data[s.start(n):s.start(n+1)]
+		part, least := data[s.start(n):s.start(n+1)], u128.Max
 		for size := rowLength(part); size > 0; size = rowLength(part) {
-			if k := key(part[:size]); greatest.Less(k) {
-				greatest = k
-			}
+			least = lesser(least, key(part[:size]))
 			part = part[size:]
 		}
-		greatest.PutBytes(fences[n*u128.Size:])
+		fence = fenceAfter(fence, least)
+		fence.PutBytes(fences[n*u128.Size:])
 	}
-	d.fences = append(d.fences, greatest)
+	d.fences = append(d.fences, fenceAt(fences, 0))
+}
+
+// lesser returns the lesser of two keys, of which the second one does not count if
+// it is 0.
+func lesser(least, key u128.Uint128) u128.Uint128 {
+	if key.Less(least) && !key.IsZero() {
+		return key
+	}
+	return least
+}
+
+// fenceAfter returns the fence of a part by that of the part before and its least
+// key, which is u128.Max if it has none.
+func fenceAfter(before, least u128.Uint128) u128.Uint128 {
+	if before.Less(least) && !least.IsMax() {
+		return least
+	}
+	return before
 }
 
 // takeFences takes the fences of the next block, as they were read. It reports
 // false if they do not ascend.
-func (d *directory) takeFences(number int) bool {
-	fences, last := d.fencesOf(number), d.lastFence()
+func (d *directory) takeFences(s *shape, number int) bool {
+	fences := d.fencesOf(number)
 	if len(fences) == 0 {
 		return true
 	}
-	for ; len(fences) > 0; fences = fences[u128.Size:] {
-		fence := u128.FromBytes(fences)
+	last := d.lastFence(s, number-1)
+	for n := range s.parts {
+		fence := fenceAt(fences, n)
 		if fence.Less(last) {
 			return false
 		}
 		last = fence
 	}
-	d.fences = append(d.fences, last)
+	d.fences = append(d.fences, fenceAt(fences, 0))
 	return true
 }
 
 // placeOf returns the only part that the fences let have a key, or 0.
 func (d *directory) placeOf(s *shape, key u128.Uint128) (place int) {
-	before, _ := slices.BinarySearchFunc(d.fences, key, u128.Uint128.Compare)
-	if before == len(d.fences) {
+	number := sort.Search(len(d.fences), func(i int) bool { return key.Less(d.fences[i]) })
+	if number == 0 {
 		return 0
 	}
-	fences := d.fencesOf(before + 1)
-	low, high := 0, s.parts-1
-	for low < high {
-		if middle := (low + high) / 2; fenceAt(fences, middle).Less(key) {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return (before+1)*s.parts + low
+	fences := d.fencesOf(number)
+	behind := sort.Search(s.parts, func(i int) bool { return key.Less(fenceAt(fences, i)) })
+	return number*s.parts + behind - 1
 }
 
 // Find calls found, as Fetch calls visit, for those keys whose row is where the
 // fences say: with its number, and the row and its position. For all other keys it
 // may be that there is a row, too, which Find does not see: in the newest block,
-// or behind a row with a greater key. No more than one part is read for a key, and
+// or out of order. No more than one part is read for a key, and
 // each part once; none while that is mostly in vain. A key of 0 is never found. The
 // keys belong to the log until done is called.
 func (l *Log) Find(keys []u128.Uint128, found func(i int, at Position, row []byte), done func(error)) {
@@ -128,34 +140,32 @@ func (f *fetch) search(part []byte, place, i int) bool {
 // FenceCheck is given all rows of a log in order, and says whether the fences are
 // what follows from them.
 type FenceCheck struct {
-	log      *Log
-	greatest u128.Uint128 // key so far, in full blocks
-	fence    u128.Uint128 // of the part at hand
+	log    *Log
+	place  int          // of the part at hand
+	least  u128.Uint128 // key in it so far
+	before u128.Uint128 // fence of the part before
 }
 
 // NewFenceCheck returns a check that begins at the first row.
-func (l *Log) NewFenceCheck() FenceCheck { return FenceCheck{log: l} }
+func (l *Log) NewFenceCheck() FenceCheck {
+	return FenceCheck{log: l, place: l.place(positionOf(1, 0)), least: u128.Max}
+}
 
-// Row takes the next row. It returns an error if a fence is wrong.
+// Row takes the next row. It returns an error if the fence of the part before is
+// wrong.
 func (c *FenceCheck) Row(p Position, row []byte) error {
-	l, number, fence := c.log, p.number(), u128.Uint128{}
-	newest := number > l.flushed // and has no fences
-	if !newest {
-		fence = fenceAt(l.directory.fencesOf(number), l.partAt(p.offset()))
+	l := c.log
+	if place := l.place(p); place != c.place {
+		if number := c.place / l.parts; number <= l.flushed {
+			want, fence := fenceAfter(c.before, c.least), fenceAt(l.directory.fencesOf(number), c.place%l.parts)
+			if fence != want {
+				return l.wrap(fmt.Errorf("the part before %v has the fence %v, not %v", p, fence, want))
+			}
+			c.before = fence
+		}
+		c.place, c.least = place, u128.Max
 	}
-	if (newest || fence != c.fence) && c.fence != c.greatest {
-		return l.wrap(fmt.Errorf("before %v is the fence %v, but the greatest key is %v", p, c.fence, c.greatest))
-	}
-	if newest {
-		return nil
-	}
-	c.fence = fence
-	if key := l.config.Key(row); c.greatest.Less(key) {
-		c.greatest = key
-	}
-	if fence.Less(c.greatest) {
-		return l.wrap(fmt.Errorf("%v has the fence %v, but there is the key %v", p, fence, c.greatest))
-	}
+	c.least = lesser(c.least, l.config.Key(row))
 	return nil
 }
 

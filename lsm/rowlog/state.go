@@ -68,7 +68,7 @@ func (l *Log) Open(state []byte, done func(error)) {
 	reading, failed := 0, error(nil)
 	opened := func() {
 		if failed == nil {
-			failed = d.validate()
+			failed = d.validate(&l.shape)
 		}
 		if failed != nil {
 			failed = l.wrap(failed)
