@@ -20,9 +20,8 @@ const checkpointShare = 3
 
 // naming is a checkpoint on its way to the superblock, beside execution.
 type naming struct {
-	next    *superblock.Checkpoint // nil if none is
-	writing int                    // streams that are not written yet
-	sync    blockio.Request
+	next *superblock.Checkpoint // nil if none is
+	sync blockio.Request
 }
 
 // checkpointDue reports whether the prepare just executed ends a checkpoint's
@@ -80,15 +79,11 @@ func (r *Replica) nameCheckpoint() {
 		return
 	}
 	r.commit.made, r.naming.next = nil, next
-	r.naming.writing = 2
 	if !r.root.Checkpoint.Sessions.IsZero() {
 		r.grid.ReleaseStream(r.root.Checkpoint.Sessions)
 	}
 	table := r.sessions.encode(make([]byte, 0, r.sessions.encodedSize()))
-	r.grid.WriteStream(blockKindSessions, table, func(head block.Ref) {
-		next.Sessions = head
-		r.syncCheckpoint()
-	})
+	r.grid.WriteStream(blockKindSessions, table, func(head block.Ref) { next.Sessions = head })
 	r.grid.Checkpoint(func(state grid.State) {
 		next.Grid = state
 		r.syncCheckpoint()
@@ -99,13 +94,9 @@ func (r *Replica) nameCheckpoint() {
 	}
 }
 
-// syncCheckpoint makes the blocks of the checkpoint durable, when the last of them
-// is written, and names it.
+// syncCheckpoint makes the blocks of the checkpoint durable, which are all written,
+// and names it.
 func (r *Replica) syncCheckpoint() {
-	r.naming.writing--
-	if r.naming.writing > 0 {
-		return
-	}
 	r.naming.sync = blockio.Request{Kind: blockio.Sync, Done: func(io *blockio.Request) {
 		if io.Err != nil {
 			r.fail(fmt.Errorf("make the blocks of a checkpoint durable: %w", io.Err))

@@ -21,7 +21,7 @@ type committing struct {
 	requests []wire.Entry   // not yet executed
 	bodies   []byte         // of requests, back to back
 	// made is the checkpoint after the prepare, as soon as the state machine has
-	// written it and until it may be named.
+	// given it to the grid and until it may be named.
 	made *superblock.Checkpoint
 }
 

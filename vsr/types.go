@@ -59,9 +59,10 @@ type StateMachine interface {
 	// fail.
 	Commit(operation byte, timestamp uint64, body, reply []byte) []byte
 
-	// Checkpoint writes all state that is not on the grid yet, then calls
+	// Checkpoint gives all state to the grid that is not there yet, then calls
 	// done with at most superblock.RootSizeMax bytes, valid during the call,
-	// from which Open finds all of it. Nothing is committed before done.
+	// from which Open finds all of it when it is written. Nothing is committed
+	// before done.
 	Checkpoint(done func(root []byte))
 
 	// Open restores the state that root names; an empty root is the empty

@@ -49,7 +49,7 @@ const (
 // Checkpoint writes to the grid what is not there yet and cannot be made again:
 // the newest rows, some of the chunks of arrays, and the manifest. It waits for
 // writes, and for no merge. done is called with the root, from which Open finds
-// everything after the next Sync of the disk. Until then there must be no
+// everything after the next checkpoint of the grid. Until then there must be no
 // Prefetch.
 //
 // It ends the request before first, as the next Prefetch would. So it makes no

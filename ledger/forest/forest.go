@@ -19,7 +19,8 @@ type Grid interface {
 // Streams is the side of a Grid that keeps more than a block.
 type Streams interface {
 	// WriteStream writes bytes into a chain of blocks, named by its head. The
-	// content must not change until done.
+	// content must not change until done, which is called when it is on its way
+	// to the disk, perhaps before WriteStream returns.
 	WriteStream(kind uint8, content []byte, done func(head block.Ref))
 	// ReadStream reads what WriteStream wrote; the content is the caller's.
 	ReadStream(head block.Ref, done func(content []byte, err error))

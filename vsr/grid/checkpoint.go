@@ -31,8 +31,11 @@ type State [StateSize]byte
 type checkpointState struct {
 	stream block.Ref // of the newest encoded free set; zero if there is none
 	buf    []byte    // its content
-	busy   bool      // Checkpoint was called, its done not yet
 	count  uint64    // of calls of Checkpoint, each of which frees blocks
+	// state and done are those of a Checkpoint until all that was written before
+	// it is complete; done is nil afterwards.
+	state State
+	done  func(State)
 	// pending says that Checkpoint was called, and CheckpointDurable not yet. What
 	// is written meanwhile waits: its block may be one that was freed.
 	pending bool
@@ -40,11 +43,10 @@ type checkpointState struct {
 }
 
 // Checkpoint writes the free set as it is with this checkpoint, and hands over its
-// State. All blocks that the checkpoint names must have been written, as their
-// done functions tell, before the Sync that follows; their Write must have been
-// called before. Blocks released before the checkpoint before become free. They
-// can be acquired at once, but what is written from now on waits for
-// CheckpointDurable. Until that was called there must be no second Checkpoint.
+// State when that and all that was given to Write before is complete, and only a
+// Sync is missing to make it stable. Blocks released before the checkpoint before
+// become free. They can be acquired at once, but what is written from now on waits
+// for CheckpointDurable. Until that was called there must be no second Checkpoint.
 func (g *Grid) Checkpoint(done func(state State)) {
 	if g.checkpoint.pending {
 		panic("grid: Checkpoint before the one before is durable")
@@ -69,23 +71,33 @@ func (g *Grid) Checkpoint(done func(state State)) {
 	for _, word := range g.free.staged[:words] {
 		g.checkpoint.buf = binary.LittleEndian.AppendUint64(g.checkpoint.buf, word)
 	}
-	g.checkpoint.busy = true
 	g.writeStream(KindFreeSet, addresses, g.checkpoint.buf, func(head block.Ref) {
-		g.checkpoint.stream, g.checkpoint.busy = head, false
+		g.checkpoint.stream = head
 		var state State
 		head.Put(state[:])
 		binary.LittleEndian.PutUint64(state[24:], uint64(words)*64)
 		binary.LittleEndian.PutUint64(state[32:], uint64(used))
-		done(state)
+		g.checkpoint.state = state
 	})
-	g.checkpoint.pending = true
+	g.checkpoint.done, g.checkpoint.pending = done, true
+}
+
+// completeCheckpoint ends Checkpoint when nothing is on its way to the disk any
+// more.
+func (g *Grid) completeCheckpoint() {
+	done := g.checkpoint.done
+	if done == nil || !g.writeQueue.empty() || len(g.writeSlots) < writesMax {
+		return
+	}
+	g.checkpoint.done = nil
+	done(g.checkpoint.state)
 }
 
 // CheckpointDurable says that a superblock with the State of the last
 // Checkpoint is durable. What waited for that is written.
 func (g *Grid) CheckpointDurable() {
 	c := &g.checkpoint
-	if c.busy || !c.pending {
+	if c.done != nil || !c.pending {
 		panic("grid: CheckpointDurable without a checkpoint, or during one")
 	}
 	c.pending = false

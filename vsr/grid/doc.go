@@ -21,9 +21,9 @@
 //
 // The replica calls, in this order:
 //
-//  1. Checkpoint: writes the free set as it is with this checkpoint, and hands
-//     over the State by which Open finds it. Blocks released before the
-//     checkpoint before become free;
+//  1. Checkpoint: writes the free set as it is with this checkpoint, waits for all
+//     that was written before, and hands over the State by which Open finds it.
+//     Blocks released before the checkpoint before become free;
 //  2. a Sync of the data file, after which all blocks are stable;
 //  3. a superblock update that holds the State;
 //  4. CheckpointDurable. What was written since step 1 has waited for it, because

@@ -21,7 +21,7 @@ const streamHeaderSize = block.RefSize + 8
 type streamWrite struct {
 	content []byte
 	next    block.Ref // the block sealed last, which is the next in the chain
-	pending int       // blocks not yet written
+	pending int       // blocks not yet sealed
 	done    func(block.Ref)
 }
 
@@ -36,9 +36,10 @@ func (g *Grid) streamBlocks(size int) int {
 }
 
 // WriteStream stores bytes of any length, also none, in a chain of blocks that
-// it acquires at once. content belongs to the grid until done is called with
-// the reference of the chain's head, which is all that ReadStream needs. The
-// blocks are complete then, but not yet stable: a Sync makes them so.
+// it acquires at once. content belongs to the grid until done is called, perhaps
+// before WriteStream returns, with the reference of the chain's head, which is all
+// that ReadStream needs. The blocks are on their way then: the next Checkpoint
+// waits for them.
 func (g *Grid) WriteStream(kind uint8, content []byte, done func(head block.Ref)) {
 	addresses := make([]block.Address, g.streamBlocks(len(content)))
 	for i := range addresses {
@@ -61,8 +62,7 @@ func (g *Grid) writeStream(kind uint8, addresses []block.Address, content []byte
 			address: addresses[i],
 			kind:    kind,
 			fill:    func(dst []byte) int { return s.fill(dst, start) },
-			sealed:  func(ref block.Ref) { s.next = ref },
-			done:    s.written,
+			sealed:  s.sealed,
 		})
 	}
 }
@@ -73,10 +73,11 @@ func (s *streamWrite) fill(dst []byte, start int) int {
 	return streamHeaderSize + copy(dst[streamHeaderSize:], s.content[start:])
 }
 
-func (s *streamWrite) written(block.Ref) {
+func (s *streamWrite) sealed(ref block.Ref) {
+	s.next = ref
 	s.pending--
 	if s.pending == 0 {
-		s.done(s.next) // sealed last: the head
+		s.done(ref) // sealed last: the head
 	}
 }
 

@@ -15,7 +15,7 @@ type blockWrite struct {
 	kind    uint8
 	fill    func(dst []byte) int
 	sealed  func(block.Ref) // may be nil; before the write is submitted
-	done    func(block.Ref)
+	done    func(block.Ref) // may be nil
 }
 
 // writeSlot is a block in flight to the disk, with its buffer.
@@ -99,5 +99,8 @@ func (s *writeSlot) complete(r *blockio.Request) {
 	g.free.markFinished(ref.Address)
 	g.writeSlots = append(g.writeSlots, s)
 	g.startWrites()
-	done(ref)
+	if done != nil {
+		done(ref)
+	}
+	g.completeCheckpoint()
 }
