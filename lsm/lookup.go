@@ -64,36 +64,64 @@ func (t *Tree) Lookup(keys []Key, values []uint64, done func(error)) {
 func (l *lookup) findInMemory() {
 	t := l.tree
 	t.active.index()
+	most := t.active.most
 	if t.frozen != nil {
 		t.frozen.index()
+		most = keyMax(most, t.frozen.most)
 	}
 	l.hashes = slices.Grow(l.hashes[:0], len(l.keys))[:len(l.keys)]
 	l.first, l.last = table.KeyMax, table.KeyMin
 	for first := 0; first < len(l.keys); first += hashBatch {
 		keys := l.keys[first:min(first+hashBatch, len(l.keys))]
 		hashes := l.hashes[first:][:len(keys)]
+		// New ids that ascend with time lie behind all others here too: then there
+		// is no need to wait for memory.
+		behind := t.config.Filter
 		if t.config.Filter {
 			for i := range keys {
 				hashes[i] = keys[i].Hash()
-				l.touched += t.active.touch(hashes[i])
-				if t.frozen != nil {
-					l.touched += t.frozen.touch(hashes[i])
-				}
+				behind = behind && most.Less(keys[i])
 			}
 		}
+		if t.config.Filter && !behind {
+			l.touch(hashes)
+		}
 		for i := range keys {
-			value, found := t.active.find(&keys[i], hashes[i])
-			if !found && t.frozen != nil {
-				value, found = t.frozen.find(&keys[i], hashes[i])
+			value, found := uint64(Absent), false
+			if !behind {
+				value, found = t.findInMemory(&keys[i], hashes[i])
 			}
 			if !found {
-				value = Absent
 				l.unresolved = append(l.unresolved, int32(first+i))
 				l.first, l.last = keyMin(l.first, keys[i]), keyMax(l.last, keys[i])
 			}
 			l.values[first+i] = value
 		}
 	}
+}
+
+// touch tells the processor that the memtables will be asked for hashes.
+func (l *lookup) touch(hashes []uint64) {
+	t := l.tree
+	for _, hash := range hashes {
+		l.touched += t.active.touch(hash)
+		if t.frozen != nil {
+			l.touched += t.frozen.touch(hash)
+		}
+	}
+}
+
+// findInMemory returns what the memtables, which are indexed, have for a key with
+// that hash, or Absent.
+func (t *Tree) findInMemory(key *Key, hash uint64) (value uint64, found bool) {
+	value, found = t.active.find(key, hash)
+	if !found && t.frozen != nil {
+		value, found = t.frozen.find(key, hash)
+	}
+	if !found {
+		value = Absent
+	}
+	return value, found
 }
 
 // idleLookup returns an empty lookup, mostly one that was used before.

@@ -78,3 +78,58 @@ func TestChainInOneRound(t *testing.T) {
 		t.Errorf("%d of 50 entries after %d reads at a time of %d runs", found, reads, runs)
 	}
 }
+
+// TestLookupBehindMemtables asks for batches around the greatest keys of both
+// memtables, while keys ascend, while they begin anew below, and above.
+func TestLookupBehindMemtables(t *testing.T) {
+	config := testConfig(2)
+	config.Filter = true
+	config.MemtableEntries, config.BeatEntries = 64, 16
+	w := newWorld(t, 3, config)
+	twin := map[Key]uint64{}
+	lower, upper := false, false // the frozen memtable was seen to have all the lesser, the greater keys
+	for _, first := range []uint64{500, 100, 700} {
+		for beat := range uint64(8) {
+			for n := first + 16*beat; n < first+16*beat+16; n++ {
+				twin[Key{n, 7}] = n
+				w.put(Key{n, 7}, n)
+			}
+			w.compareAll(t, twin, 1000)
+			if frozen := w.tree.frozen; frozen != nil {
+				lower = lower || frozen.most.Less(w.tree.active.most)
+				upper = upper || w.tree.active.most.Less(frozen.most)
+			}
+			if err := w.beat(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !lower || !upper {
+		t.Errorf("the frozen memtable had lesser keys: %t, greater: %t", lower, upper)
+	}
+}
+
+// compareAll looks up all batches of neighbours below a key.
+func (w *world) compareAll(t *testing.T, twin map[Key]uint64, below uint64) {
+	t.Helper()
+	for first := range below {
+		var keys [hashBatch]Key
+		for i := range keys {
+			keys[i] = Key{first + uint64(i), 7}
+		}
+		var values [len(keys)]uint64
+		done := false
+		w.tree.Lookup(keys[:], values[:], func(err error) { done = err == nil })
+		for !done && w.step() {
+		}
+		for i, key := range keys {
+			want, ok := twin[key]
+			if !ok {
+				want = Absent
+			}
+			if values[i] != want || !done {
+				t.Fatalf("key %v has %d, want %d; done %t", key, values[i], want, done)
+			}
+		}
+	}
+}

@@ -21,6 +21,7 @@ type memtable struct {
 	slots   []uint64 // 0, or lower half of the hash << 32 | number + 1
 	shift   uint     // of a hash to its slot
 	hashed  int
+	most    Key    // of the hashed entries
 	touched uint64 // means nothing: keeps loads alive that only warm the cache
 
 	runs   [][]uint32 // numbers of entries
@@ -42,7 +43,7 @@ func newMemtable(size int, hash bool) *memtable {
 func (m *memtable) reset() {
 	m.entries = m.entries[:0]
 	clear(m.slots)
-	m.hashed = 0
+	m.hashed, m.most = 0, Key{}
 	m.runs, m.sorted = nil, 0
 }
 
@@ -75,6 +76,7 @@ func (m *memtable) hashNew() {
 		}
 		for i := range batch {
 			m.hashed++
+			m.most = keyMax(m.most, batch[i].Key)
 			at := m.slot(&batch[i].Key, hashes[i])
 			m.slots[at] = hashes[i]<<32 | uint64(m.hashed)
 		}
