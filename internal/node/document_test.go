@@ -109,7 +109,7 @@ type documentedRow struct {
 func (d *documented) rows(state []byte, kind, directoryKind byte) (rows []documentedRow) {
 	d.t.Helper()
 	full, used, p := u32(state, 16), u32(state, 20), int(d.blockSize-64)
-	entrySize, fence := 32+8*2, uint64(0)
+	entrySize := 32 + 8*2
 	if kind == 17 {
 		entrySize += 16 * 2
 	}
@@ -145,8 +145,7 @@ func (d *documented) rows(state []byte, kind, directoryKind byte) (rows []docume
 				}
 				at += size
 			}
-			fence = max(fence, least)
-			if number < full && kind == 17 && (u64(ref, 48+16*part) != fence || u64(ref, 56+16*part) != 0) {
+			if number < full && kind == 17 && (u64(ref, 48+16*part) != least || u64(ref, 56+16*part) != 0) {
 				d.t.Errorf("fence of part %d of block %d", part, number+1)
 			}
 		}

@@ -29,8 +29,8 @@ type directory struct {
 	chunks    [][]byte    // with room for perChunk entries each
 	refs      []block.Ref // of the chunks that are on the grid
 
-	fencesAt int            // in an entry: its size if there are no fences
-	fences   []u128.Uint128 // the first of each block, close together for searches
+	fencesAt int           // in an entry: its size if there are no fences
+	blocks   []fencedBlock // those with keys, in the order of their middles
 }
 
 const (
@@ -80,17 +80,17 @@ func (d *directory) append(s shape, data []byte, key func(row []byte) u128.Uint1
 		binary.LittleEndian.PutUint64(e[entryHeaderSize+sumSize*part:], sum)
 	}
 	if key != nil {
-		d.appendFences(&s, data, key)
+		d.fence(&s, data, key)
 	}
 }
 
-// validate checks what was read: every block has its reference, and stamps and
-// fences ascend. It takes what is needed of the fences.
-func (d *directory) validate(s *shape) error {
+// validate checks what was read: every block has its reference, and the stamps
+// ascend.
+func (d *directory) validate() error {
 	last := uint64(0)
 	for number := 1; number <= d.entries; number++ {
 		stamp := d.stamp(number)
-		if d.ref(number).IsZero() || stamp < last || !d.takeFences(s, number) {
+		if d.ref(number).IsZero() || stamp < last {
 			return fmt.Errorf("%w: the directory's entry for its block %d makes no sense", ErrState, number)
 		}
 		last = stamp
@@ -110,5 +110,5 @@ func (d *directory) rest() []byte {
 }
 
 func (d *directory) memorySize() int64 {
-	return int64(len(d.chunks))*int64(d.perChunk*d.entrySize) + int64(len(d.fences))*u128.Size
+	return int64(len(d.chunks))*int64(d.perChunk*d.entrySize) + int64(len(d.blocks))*fencedBlockSize
 }

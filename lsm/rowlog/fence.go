@@ -8,94 +8,100 @@ import (
 	"github.com/ledgerd/ledgerd/internal/u128"
 )
 
-// The fence of a part is the least key in it, or the fence of the part before if
-// that is greater. So fences ascend, whatever the order of the keys. If keys
-// ascend, each fence is the first key of its part, and a row is in the last part
-// whose fence is not above its key. A few keys of no order, great or small, change
-// little in that. What else a fence leads to is a part that does not have the row.
+// The fence of a part is the least key in it, 0 if there is none. Where keys
+// ascend, if only for some parts on end, a row is in the part whose fence is
+// nearest below its key. To find that, blocks are kept in the order of the middle
+// one of their fences, which a few keys of no order do not move: the fence is in
+// one of the two blocks between whose middles the key is. What else a fence leads
+// to is a part that does not have the row.
 
-func fenceAt(fences []byte, part int) u128.Uint128 { return u128.FromBytes(fences[part*u128.Size:]) }
+// fencedBlock is a block with keys.
+type fencedBlock struct {
+	middle u128.Uint128 // of its fences in order
+	number int
+}
+
+const fencedBlockSize = u128.Size + 8
 
 // fencesOf returns the fences of a block, back to back.
 func (d *directory) fencesOf(number int) []byte { return d.entry(number)[d.fencesAt:] }
 
-// lastFence returns the last fence of a block, 0 of block 0.
-func (d *directory) lastFence(s *shape, number int) u128.Uint128 {
-	if number == 0 {
-		return u128.Uint128{}
-	}
-	return fenceAt(d.fencesOf(number), s.parts-1)
-}
+func fenceAt(fences []byte, part int) u128.Uint128 { return u128.FromBytes(fences[part*u128.Size:]) }
 
-// appendFences sets the fences of the newest entry, whose block has this payload.
-func (d *directory) appendFences(s *shape, data []byte, key func(row []byte) u128.Uint128) {
-	fence, fences := d.lastFence(s, d.entries-1), d.fencesOf(d.entries)
+// fence sets the fences of the newest block, which has this payload.
+func (d *directory) fence(s *shape, data []byte, key func(row []byte) u128.Uint128) {
+	fences := d.fencesOf(d.entries)
 	for n := range s.parts {
-		part, least := data[s.start(n):s.start(n+1)], u128.Max
+		part, least := data[s.start(n):s.start(n+1)], u128.Uint128{}
 		for size := rowLength(part); size > 0; size = rowLength(part) {
 			least = lesser(least, key(part[:size]))
 			part = part[size:]
 		}
-		fence = fenceAfter(fence, least)
-		fence.PutBytes(fences[n*u128.Size:])
+		least.PutBytes(fences[n*u128.Size:])
 	}
-	d.fences = append(d.fences, fenceAt(fences, 0))
+	if b, ok := d.fenced(d.entries); ok {
+		d.blocks = slices.Insert(d.blocks, d.behind(b.middle), b)
+	}
 }
 
-// lesser returns the lesser of two keys, of which the second one does not count if
-// it is 0.
-func lesser(least, key u128.Uint128) u128.Uint128 {
-	if key.Less(least) && !key.IsZero() {
-		return key
+// lesser returns the lesser of two keys, of which one that is 0 does not count.
+func lesser(a, b u128.Uint128) u128.Uint128 {
+	if a.IsZero() || b.Less(a) && !b.IsZero() {
+		return b
 	}
-	return least
+	return a
 }
 
-// fenceAfter returns the fence of a part by that of the part before and its least
-// key, which is u128.Max if it has none.
-func fenceAfter(before, least u128.Uint128) u128.Uint128 {
-	if before.Less(least) && !least.IsMax() {
-		return least
-	}
-	return before
-}
-
-// takeFences takes the fences of the next block, as they were read. It reports
-// false if they do not ascend.
-func (d *directory) takeFences(s *shape, number int) bool {
-	fences := d.fencesOf(number)
-	if len(fences) == 0 {
-		return true
-	}
-	last := d.lastFence(s, number-1)
-	for n := range s.parts {
-		fence := fenceAt(fences, n)
-		if fence.Less(last) {
-			return false
+// fenced returns a block with the middle of its fences, or false if it has no keys.
+func (d *directory) fenced(number int) (b fencedBlock, ok bool) {
+	fences := make([]u128.Uint128, 0, 256) // parts of the largest block; on the stack
+	for rest := d.fencesOf(number); len(rest) > 0; rest = rest[u128.Size:] {
+		if fence := u128.FromBytes(rest); !fence.IsZero() {
+			fences = append(fences, fence)
 		}
-		last = fence
 	}
-	d.fences = append(d.fences, fenceAt(fences, 0))
-	return true
+	if len(fences) == 0 {
+		return b, false
+	}
+	slices.SortFunc(fences, u128.Uint128.Compare)
+	return fencedBlock{fences[len(fences)/2], number}, true
 }
 
-// placeOf returns the only part that the fences let have a key, or 0.
-func (d *directory) placeOf(s *shape, key u128.Uint128) (place int) {
-	number := sort.Search(len(d.fences), func(i int) bool { return key.Less(d.fences[i]) })
-	if number == 0 {
-		return 0
+// takeFences takes the fences of all blocks, as they were read.
+func (d *directory) takeFences() {
+	for number := 1; number <= d.entries; number++ {
+		if b, ok := d.fenced(number); ok {
+			d.blocks = append(d.blocks, b)
+		}
 	}
-	fences := d.fencesOf(number)
-	behind := sort.Search(s.parts, func(i int) bool { return key.Less(fenceAt(fences, i)) })
-	return number*s.parts + behind - 1
+	slices.SortStableFunc(d.blocks, func(a, b fencedBlock) int { return a.middle.Compare(b.middle) })
+}
+
+// behind returns how many blocks have a middle that is not above a key.
+func (d *directory) behind(key u128.Uint128) int {
+	return sort.Search(len(d.blocks), func(i int) bool { return key.Less(d.blocks[i].middle) })
+}
+
+// placeOf returns the only part in which a key is looked for, or 0.
+func (d *directory) placeOf(s *shape, key u128.Uint128) (place int) {
+	behind, nearest := d.behind(key), u128.Uint128{}
+	for _, b := range d.blocks[max(0, behind-1):min(len(d.blocks), behind+1)] {
+		fences := d.fencesOf(b.number)
+		for n := range s.parts {
+			if fence := fenceAt(fences, n); nearest.Less(fence) && !key.Less(fence) {
+				nearest, place = fence, b.number*s.parts+n
+			}
+		}
+	}
+	return place
 }
 
 // Find calls found, as Fetch calls visit, for those keys whose row is where the
 // fences say: with its number, and the row and its position. For all other keys it
 // may be that there is a row, too, which Find does not see: in the newest block,
-// or out of order. No more than one part is read for a key, and
-// each part once; none while that is mostly in vain. A key of 0 is never found. The
-// keys belong to the log until done is called.
+// or out of order. No more than one part is read for a key, and each part once;
+// none while that is mostly in vain. A key of 0 is never found. The keys belong to
+// the log until done is called.
 func (l *Log) Find(keys []u128.Uint128, found func(i int, at Position, row []byte), done func(error)) {
 	if len(keys) > fetchMax || l.config.Key == nil {
 		panic(fmt.Sprintf("rowlog: %s is asked for %d keys", l.config.Name, len(keys)))
@@ -140,16 +146,13 @@ func (f *fetch) search(part []byte, place, i int) bool {
 // FenceCheck is given all rows of a log in order, and says whether the fences are
 // what follows from them.
 type FenceCheck struct {
-	log    *Log
-	place  int          // of the part at hand
-	least  u128.Uint128 // key in it so far
-	before u128.Uint128 // fence of the part before
+	log   *Log
+	place int          // of the part at hand
+	least u128.Uint128 // key in it so far
 }
 
 // NewFenceCheck returns a check that begins at the first row.
-func (l *Log) NewFenceCheck() FenceCheck {
-	return FenceCheck{log: l, place: l.place(positionOf(1, 0)), least: u128.Max}
-}
+func (l *Log) NewFenceCheck() FenceCheck { return FenceCheck{log: l, place: l.parts} }
 
 // Row takes the next row. It returns an error if the fence of the part before is
 // wrong.
@@ -157,13 +160,11 @@ func (c *FenceCheck) Row(p Position, row []byte) error {
 	l := c.log
 	if place := l.place(p); place != c.place {
 		if number := c.place / l.parts; number <= l.flushed {
-			want, fence := fenceAfter(c.before, c.least), fenceAt(l.directory.fencesOf(number), c.place%l.parts)
-			if fence != want {
-				return l.wrap(fmt.Errorf("the part before %v has the fence %v, not %v", p, fence, want))
+			if fence := fenceAt(l.directory.fencesOf(number), c.place%l.parts); fence != c.least {
+				return l.wrap(fmt.Errorf("the part before %v has the fence %v, not %v", p, fence, c.least))
 			}
-			c.before = fence
 		}
-		c.place, c.least = place, u128.Max
+		c.place, c.least = place, u128.Uint128{}
 	}
 	c.least = lesser(c.least, l.config.Key(row))
 	return nil

@@ -68,12 +68,16 @@ func (l *Log) Open(state []byte, done func(error)) {
 	reading, failed := 0, error(nil)
 	opened := func() {
 		if failed == nil {
-			failed = d.validate(&l.shape)
+			failed = d.validate()
 		}
 		if failed != nil {
-			failed = l.wrap(failed)
+			done(l.wrap(failed))
+			return
 		}
-		done(failed)
+		if l.config.Key != nil {
+			d.takeFences()
+		}
+		done(nil)
 	}
 	read := func(ref block.Ref, dst []byte) {
 		reading++
