@@ -64,13 +64,10 @@ func (t *Tree) Lookup(keys []Key, values []uint64, done func(error)) {
 func (l *lookup) findInMemory() {
 	t := l.tree
 	t.active.index()
-	most := t.active.most
 	if t.frozen != nil {
 		t.frozen.index()
-		most = keyMax(most, t.frozen.most)
 	}
 	l.hashes = slices.Grow(l.hashes[:0], len(l.keys))[:len(l.keys)]
-	l.first, l.last = table.KeyMax, table.KeyMin
 	for first := 0; first < len(l.keys); first += hashBatch {
 		keys := l.keys[first:min(first+hashBatch, len(l.keys))]
 		hashes := l.hashes[first:][:len(keys)]
@@ -80,7 +77,7 @@ func (l *lookup) findInMemory() {
 		if t.config.Filter {
 			for i := range keys {
 				hashes[i] = keys[i].Hash()
-				behind = behind && most.Less(keys[i])
+				behind = behind && t.liesBehind(&keys[i])
 			}
 		}
 		if t.config.Filter && !behind {
@@ -93,11 +90,30 @@ func (l *lookup) findInMemory() {
 			}
 			if !found {
 				l.unresolved = append(l.unresolved, int32(first+i))
-				l.first, l.last = keyMin(l.first, keys[i]), keyMax(l.last, keys[i])
 			}
 			l.values[first+i] = value
 		}
 	}
+	l.bound()
+}
+
+// bound finds the least and the greatest of the unresolved keys. It copies none on
+// the way: that would take longer than to compare them.
+func (l *lookup) bound() {
+	l.first, l.last = table.KeyMax, table.KeyMin
+	if len(l.unresolved) == 0 {
+		return
+	}
+	first, last := l.unresolved[0], l.unresolved[0]
+	for _, k := range l.unresolved {
+		switch key := &l.keys[k]; {
+		case key.Less(l.keys[first]):
+			first = k
+		case l.keys[last].Less(*key):
+			last = k
+		}
+	}
+	l.first, l.last = l.keys[first], l.keys[last]
 }
 
 // touch tells the processor that the memtables will be asked for hashes.
@@ -109,6 +125,12 @@ func (l *lookup) touch(hashes []uint64) {
 			l.touched += t.frozen.touch(hash)
 		}
 	}
+}
+
+// liesBehind reports whether a key is greater than all in the memtables, which have
+// hash tables and are indexed.
+func (t *Tree) liesBehind(key *Key) bool {
+	return t.active.liesBehind(key) && (t.frozen == nil || t.frozen.liesBehind(key))
 }
 
 // findInMemory returns what the memtables, which are indexed, have for a key with

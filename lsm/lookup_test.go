@@ -95,9 +95,9 @@ func TestLookupBehindMemtables(t *testing.T) {
 				w.put(Key{n, 7}, n)
 			}
 			w.compareAll(t, twin, 1000)
-			if frozen := w.tree.frozen; frozen != nil {
-				lower = lower || frozen.most.Less(w.tree.active.most)
-				upper = upper || w.tree.active.most.Less(frozen.most)
+			if active, frozen := w.tree.active, w.tree.frozen; frozen != nil {
+				lower = lower || frozen.liesBehind(&active.entries[active.most-1].Key)
+				upper = upper || active.liesBehind(&frozen.entries[frozen.most-1].Key)
 			}
 			if err := w.beat(); err != nil {
 				t.Fatal(err)

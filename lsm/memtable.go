@@ -21,7 +21,7 @@ type memtable struct {
 	slots   []uint64 // 0, or lower half of the hash << 32 | number + 1
 	shift   uint     // of a hash to its slot
 	hashed  int
-	most    Key    // of the hashed entries
+	most    uint32 // number of the hashed entry with the greatest key, plus 1; 0 is none
 	touched uint64 // means nothing: keeps loads alive that only warm the cache
 
 	runs   [][]uint32 // numbers of entries
@@ -43,7 +43,7 @@ func newMemtable(size int, hash bool) *memtable {
 func (m *memtable) reset() {
 	m.entries = m.entries[:0]
 	clear(m.slots)
-	m.hashed, m.most = 0, Key{}
+	m.hashed, m.most = 0, 0
 	m.runs, m.sorted = nil, 0
 }
 
@@ -76,7 +76,9 @@ func (m *memtable) hashNew() {
 		}
 		for i := range batch {
 			m.hashed++
-			m.most = keyMax(m.most, batch[i].Key)
+			if m.liesBehind(&batch[i].Key) {
+				m.most = uint32(m.hashed)
+			}
 			at := m.slot(&batch[i].Key, hashes[i])
 			m.slots[at] = hashes[i]<<32 | uint64(m.hashed)
 		}
@@ -93,6 +95,11 @@ func (m *memtable) slot(key *Key, hash uint64) int {
 		}
 		at = (at + 1) & (len(m.slots) - 1)
 	}
+}
+
+// liesBehind reports whether a key is greater than all hashed ones.
+func (m *memtable) liesBehind(key *Key) bool {
+	return m.most == 0 || m.entries[m.most-1].Key.Less(*key)
 }
 
 // touch tells the processor that find will be asked for a hash.
