@@ -74,6 +74,40 @@ func TestCheckpointWaitsForAQuorumToHaveTheOneBefore(t *testing.T) {
 	c.settle()
 }
 
+// While a checkpoint is being made durable requests are executed, up to the op of
+// the next one, which waits for it. A restart from the checkpoint before finds what
+// was answered meanwhile.
+func TestExecutionGoesOnDuringACheckpoint(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		c := newCluster(t, 1)
+		p := c.newPatron(7)
+		for c.nodes[0].CheckpointOp() == 0 {
+			p.do(opSet, "key=1")
+		}
+		first := c.nodes[0].CheckpointOp()
+		c.stalled[0].on = true
+		for range 4 * int(first) {
+			p.tryFor(5, opSet, "key=2")
+		}
+		if done := c.nodes[0].CommitMin(); c.nodes[0].CheckpointOp() != first || done != 3*first {
+			t.Fatalf("checkpoint at %v, executed %v; want %v and %v", c.nodes[0].CheckpointOp(), done, first, 3*first)
+		}
+		if crash {
+			c.kill(0)
+			c.stalled[0] = stall{}
+			c.start(0)
+		} else {
+			c.resume(0)
+		}
+		for range 5 {
+			p.do(opSet, "key=2")
+		}
+		if op := c.nodes[0].CheckpointOp(); op != 3*first {
+			t.Errorf("crash %v: checkpoint at %v, want %v", crash, op, 3*first)
+		}
+	}
+}
+
 // tryFor makes a request and waits for its answer for some ticks; if none comes,
 // the next one is the same again.
 func (p *patron) tryFor(ticks int, operation byte, s string) {
