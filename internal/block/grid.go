@@ -11,7 +11,7 @@ type Grid interface {
 	// of calls.
 	Acquire() Address
 	// Release gives a block back. It stays readable, and is not taken again,
-	// until a checkpoint that does not name it is durable.
+	// until the second checkpoint from then on.
 	Release(Address)
 	// Write writes an acquired block. fill is called once, now or later, and
 	// returns how much of dst it used.
