@@ -140,10 +140,10 @@ func (j *Journal) Witnessed(op uint64) bool {
 
 // writeWitnesses starts a write of the witnesses that are due, as many as one
 // write can take. The sectors are copied, because slots in them may change
-// while they are in flight.
+// while they are in flight. While Truncate writes some of them, they wait.
 func (j *Journal) writeWitnesses() {
 	w := &j.witnessWrite
-	if w.busy || !j.witnessesDue() {
+	if w.busy || j.mending > 0 || !j.witnessesDue() {
 		return
 	}
 	first := j.witnessedOp + 1

@@ -66,6 +66,7 @@ func (j *Journal) mend(what string, offset int64, buf []byte, done func()) {
 		}
 		j.mending--
 		done()
+		j.writeWitnesses() // what has waited
 	}})
 }
 

@@ -126,6 +126,25 @@ func TestSpareOfTruncatedOp(t *testing.T) {
 	}
 }
 
+// Who asks for witnesses while a truncation erases others gets them when it has:
+// both may be in one sector.
+func TestWitnessedDuringTruncation(t *testing.T) {
+	w := newWriter(1, withSpares(testConfig()))
+	w.mustRecover(t)
+	for range 2 {
+		w.append(t, 512)
+		w.disk.Run()
+	}
+	w.journal.Truncate(1, func() {})
+	if w.journal.Witnessed(1) {
+		t.Fatal("the witness is not missing")
+	}
+	w.disk.Run()
+	if !w.journal.Witnessed(1) || !w.witnessed(1) {
+		t.Error("the witness is missing")
+	}
+}
+
 // A drive that lies about any one write of small records is found out, and
 // mended.
 func TestLyingWritesOfSpares(t *testing.T) {
