@@ -20,7 +20,7 @@ func small(t testing.TB, name string) Workload {
 	}
 	w.Accounts = min(w.Accounts, 9000) // more than one message of them
 	w.Transfers = min(w.Transfers, w.Batch*w.Clients*3+w.Batch/2+1)
-	w.Queries = 3
+	w.Queries, w.Expiring = 3, 0
 	return w
 }
 

@@ -18,6 +18,7 @@ type fakeServer struct {
 	largest   int // transfers in a batch
 	batches   int
 	open      int
+	expiries  []time.Time                   // of reservations with a timeout
 	chains    map[int]int                   // how many of each length were there
 	delay     func(batch int) time.Duration // of a reply, if set
 	spoil     func(server *fakeServer, results []ledger.CreateTransferResult) ([]ledger.CreateTransferResult, error)
@@ -110,10 +111,13 @@ func (s *fakeServer) create(t ledger.Transfer) ledger.CreateTransferStatus {
 	if debit == nil || credit == nil || debit == credit {
 		return ledger.TransferDebitAccountNotFound
 	}
-	if t.Flags&ledger.TransferPending != 0 {
+	switch {
+	case t.Timeout != 0: // as if it had expired
+		s.expiries = append(s.expiries, time.Now().Add(time.Duration(t.Timeout)*time.Second))
+	case t.Flags&ledger.TransferPending != 0:
 		debit.DebitsPending.Lo += t.Amount.Lo
 		credit.CreditsPending.Lo += t.Amount.Lo
-	} else {
+	default:
 		debit.DebitsPosted.Lo += t.Amount.Lo
 		credit.CreditsPosted.Lo += t.Amount.Lo
 	}

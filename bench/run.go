@@ -78,6 +78,9 @@ func Run(ctx context.Context, config Config) (Result, error) {
 	if err = d.transfer(ctx, &result); err != nil {
 		return Result{}, err
 	}
+	if err = d.awaitExpiry(ctx); err != nil {
+		return Result{}, err
+	}
 	if err = d.between(ctx); err != nil {
 		return Result{}, err
 	}
@@ -92,6 +95,7 @@ type driver struct {
 	Config
 	run     uint64 // milliseconds at the start, a part of all ids
 	clients []*loader
+	expired time.Time // when none of Workload.Expiring is left
 
 	progressLock sync.Mutex // held while Progress is called
 }
@@ -168,8 +172,11 @@ func (d *driver) createAccounts(ctx context.Context) error {
 	return nil
 }
 
-// transfer warms up, and then measures the transfers that count.
+// transfer makes reservations, warms up, and then measures the transfers that count.
 func (d *driver) transfer(ctx context.Context, result *Result) error {
+	if err := d.reserve(ctx); err != nil {
+		return fmt.Errorf("bench: create reservations: %w", err)
+	}
 	if d.Workload.WarmUp > 0 {
 		if _, err := d.send(ctx, d.Workload.WarmUp); err != nil {
 			return err
@@ -236,13 +243,8 @@ func (d *driver) load(ctx context.Context, client *loader, began time.Time) erro
 		took := time.Since(start)
 		record(client.latencies, took)
 		client.timeline.add(time.Since(began), len(batch), took)
-		if len(results) != len(batch) {
-			return fmt.Errorf("%d results for %d transfers", len(results), len(batch))
-		}
-		for i := range results {
-			if results[i].Status != ledger.TransferCreated {
-				return fmt.Errorf("transfer %v was not created: %v", batch[i].ID, results[i].Status)
-			}
+		if err := checkCreated(batch, results); err != nil {
+			return err
 		}
 		client.generator.acknowledge()
 		d.progress(len(batch))

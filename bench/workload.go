@@ -52,6 +52,7 @@ type Workload struct {
 	Accounts     int          `json:"account_count"` // at least 2
 	Distribution Distribution `json:"account_distribution"`
 	WarmUp       int          `json:"warm_up_count"`       // transfers before the clock starts, over all clients
+	Expiring     int          `json:"expiring_count"`      // reservations made before the clock starts, which all expire within a second while it runs
 	Transfers    int          `json:"transfer_count"`      // over all clients
 	Batch        int          `json:"transfer_batch_size"` // transfers in one request, 1 .. TransferBatchMax
 	Clients      int          `json:"clients"`             // each with a connection and one request in flight
@@ -81,6 +82,8 @@ func (w Workload) Validate() error {
 		return fmt.Errorf("bench: account count %d is not in 2 .. %d", w.Accounts, AccountsMax)
 	case w.WarmUp < 0:
 		return fmt.Errorf("bench: warm-up count %d is negative", w.WarmUp)
+	case w.Expiring < 0:
+		return fmt.Errorf("bench: expiring count %d is negative", w.Expiring)
 	case w.Transfers < 0:
 		return fmt.Errorf("bench: transfer count %d is negative", w.Transfers)
 	case w.Batch < 1 || w.Batch > TransferBatchMax:
@@ -134,6 +137,7 @@ func Workloads() []Workload {
 		vary("pending", func(w *Workload) { w.Phase = PhasePending }),
 		vary("two-phase", func(w *Workload) { w.Phase = PhaseTwo }),
 		vary("linked", func(w *Workload) { w.Phase = PhaseLinked }),
+		vary("expiring", func(w *Workload) { w.Expiring = 1_000_000 }),
 		vary("zipfian", func(w *Workload) { w.Distribution = DistributionZipfian }),
 		vary("hot-account", func(w *Workload) { w.Distribution = DistributionHot }),
 		vary("million-accounts", func(w *Workload) { w.Accounts = 1_000_000 }),

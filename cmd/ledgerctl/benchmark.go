@@ -85,6 +85,7 @@ func (b *benchmark) addFlags(cmd *cobra.Command, first string) {
 	flags.IntVar(&b.workload.Accounts, "account-count", 0, "accounts to create")
 	flags.StringVar((*string)(&b.workload.Distribution), "account-distribution", "", "uniform, zipfian, or hot: one is debited by every transfer")
 	flags.IntVar(&b.workload.WarmUp, "warm-up", 0, "transfers before the clock starts, over all clients")
+	flags.IntVar(&b.workload.Expiring, "expiring", 0, "reservations made before the clock starts, which all expire within a second while it runs")
 	flags.IntVar(&b.workload.Transfers, "transfer-count", 0, "transfers to create, over all clients")
 	flags.IntVar(&b.workload.Batch, "transfer-batch-size", 0, "transfers in one request")
 	flags.IntVar(&b.workload.Clients, "clients", 0, "clients, each with one request in flight")
@@ -119,6 +120,7 @@ func (b *benchmark) resolve(cmd *cobra.Command, args []string) (bench.Workload, 
 	for name, change := range map[string]func(){
 		"account-count":        func() { w.Accounts = b.workload.Accounts },
 		"account-distribution": func() { w.Distribution = b.workload.Distribution },
+		"expiring":             func() { w.Expiring = b.workload.Expiring },
 		"warm-up":              func() { w.WarmUp = b.workload.WarmUp },
 		"transfer-count":       func() { w.Transfers = b.workload.Transfers },
 		"transfer-batch-size":  func() { w.Batch = b.workload.Batch },
