@@ -126,11 +126,10 @@ func (r *Replica) sendPrepareOK() {
 // onPrepareOK counts an acknowledgement: of an op, and of all before it.
 func (r *Replica) onPrepareOK(h *wire.Peer) {
 	r.group.ackedAt[h.Replica] = r.group.ticks
-	last := r.pipeline.at(Op(h.Op))
-	if last == nil || last.header.Checksum != h.ChecksumOf {
+	if sum, ok := r.checksumAt(Op(h.Op)); !ok || sum != h.ChecksumOf {
 		return
 	}
-	for op := r.pipeline.first; op <= Op(h.Op); op++ {
+	for op := r.commitMin + 1; op <= min(Op(h.Op), r.pipelined()); op++ {
 		r.pipeline.at(op).acks |= 1 << h.Replica
 	}
 }

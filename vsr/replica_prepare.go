@@ -78,7 +78,7 @@ func (p *pipeline) clear() {
 // prepareWaiting turns what waits into prepares, as far as the pipeline and
 // the journal have room.
 func (r *Replica) prepareWaiting() {
-	for r.leads() && !r.pipeline.full() && !r.abdicates() {
+	for r.leads() && !r.takesOver() && !r.pipeline.full() && !r.abdicates() {
 		now, ok := r.now()
 		if !ok {
 			return

@@ -52,6 +52,9 @@ func (r *Replica) onRequest(message *buffer.Buffer) {
 		}
 		return
 	}
+	if r.takesOver() {
+		return // it may be a copy of one that is pending; the client asks again
+	}
 	body := message.Bytes[wire.HeaderSize:]
 	slots, reason := r.judge(&header, body)
 	if reason != 0 {

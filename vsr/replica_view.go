@@ -1,7 +1,6 @@
 package vsr
 
 import (
-	"github.com/ledgerd/ledgerd/internal/buffer"
 	"github.com/ledgerd/ledgerd/internal/checksum"
 	"github.com/ledgerd/ledgerd/vsr/superblock"
 	"github.com/ledgerd/ledgerd/wire"
@@ -190,6 +189,9 @@ func (r *Replica) advance() {
 	}
 	r.truncate()
 	r.appendStashed()
+	if r.takesOver() {
+		r.inheritNext()
+	}
 	if r.status == statusNormal || !g.goal.set || g.cut.set {
 		return
 	}
@@ -239,52 +241,6 @@ func (r *Replica) endViewChange() {
 	})
 }
 
-// readyToLead executes what is committed and takes the rest of the log into the
-// pipeline. It reports true when all of that is done.
-//
-// Execution may wait for others to have a checkpoint, and they for this view to
-// begin, in which they would come to have it: then what is committed and not
-// executed is taken into the pipeline as well.
-func (r *Replica) readyToLead() bool {
-	waits := r.commit.made != nil && r.head.op-r.commitMin <= pipelineMax
-	if r.group.inheriting || !waits && (r.commit.stage != stageIdle || r.commitMin < min(r.commitMax, r.head.op)) {
-		return false
-	}
-	next := r.commitMin + 1
-	if p := &r.pipeline; p.count > 0 && p.first == next {
-		next += Op(p.count)
-	} else {
-		p.clear()
-	}
-	if next > r.head.op {
-		return true
-	}
-	sum, ok := r.checksumAt(next)
-	if !ok || !r.journal.Readable(uint64(next), sum) || !r.journal.CanRead() {
-		return false
-	}
-	if !waits {
-		r.commit.stage = stageRead // nothing else happens meanwhile
-	}
-	r.group.inheriting = true
-	view := r.group.entering
-	r.journal.Read(uint64(next), func(message *buffer.Buffer, err error) {
-		r.group.inheriting = false
-		if !waits {
-			r.commit.stage = stageIdle
-		}
-		if err != nil {
-			return
-		}
-		var header wire.Prepare
-		if header.Decode(message.Bytes) == nil && r.group.entering == view && !r.pipeline.full() {
-			r.pipeline.push(prepared{header: header, message: message.Retain()})
-		}
-		message.Release()
-	})
-	return false
-}
-
 // enterNormal begins normal operation in the view.
 func (r *Replica) enterNormal() {
 	g := &r.group
@@ -300,28 +256,9 @@ func (r *Replica) enterNormal() {
 	for i := range g.ackedAt {
 		g.ackedAt[i] = g.ticks
 	}
-	r.inherit()
+	r.inheritAll()
 	for i := range r.others() {
 		r.sendView(i, 0)
-	}
-}
-
-// inherit takes over the prepares of former primaries that are not committed:
-// their clients have a request pending, and time has come so far.
-func (r *Replica) inherit() {
-	if header, ok := r.journal.Find(uint64(r.head.op)); ok {
-		r.timestamp = max(r.timestamp, header.Timestamp)
-	}
-	for op := r.commitMin + 1; op <= r.head.op; op++ {
-		entry := r.pipeline.at(op)
-		entry.acks = 1 << r.root.Replica
-		for request := range entry.header.Requests(entry.message.Bytes[wire.HeaderSize:]) {
-			if request.Operation == wire.OperationPulse {
-				r.pulse = op
-				continue
-			}
-			r.requests.pending[request.Client] = request.RequestChecksum
-		}
 	}
 }
 

@@ -102,8 +102,8 @@ var mutations = []mutation{
 	}}},
 	{name: "acknowledgement of another log counted", test: "vsr TestAcknowledgementNamesThePrepare", edits: []edit{{
 		"vsr/replica_backup.go",
-		"if last == nil || last.header.Checksum != h.ChecksumOf {",
-		"if last == nil {",
+		"if sum, ok := r.checksumAt(Op(h.Op)); !ok || sum != h.ChecksumOf {",
+		"if _, ok := r.checksumAt(Op(h.Op)); !ok {",
 	}}},
 	{name: "longest log chosen, not that of the highest log_view", test: "vsr TestChooseLog", edits: []edit{{
 		"vsr/canonical.go",
@@ -131,9 +131,13 @@ var mutations = []mutation{
 		"next > r.certain()",
 	}}},
 	{name: "primary serves before it has executed what it took over", test: "vsr TestNewPrimaryExecutesWhatItTakesOver", edits: []edit{{
-		"vsr/replica_view.go",
+		"vsr/replica_inherit.go",
 		"r.commitMin < min(r.commitMax, r.head.op)) {\n		return false",
 		"r.commitMin < min(r.commitMax, r.head.op)) {\n		return r.commit.stage == stageIdle && r.pipeline.count == 0",
+	}, {
+		"vsr/replica_inherit.go",
+		"{ return r.leads() && r.pipelined() < r.head.op }",
+		"{ return false }",
 	}}},
 	{name: "primary that hears of nobody never abdicates", test: "vsr TestPrimaryAbdicates", edits: []edit{{
 		"vsr/replica_backup.go",
@@ -153,8 +157,8 @@ var mutations = []mutation{
 		"	return false\n",
 	}}},
 	{name: "new primary forgets the requests that it has taken over", edits: []edit{{
-		"vsr/replica_view.go",
-		"			r.requests.pending[request.Client] = request.RequestChecksum\n",
+		"vsr/replica_inherit.go",
+		"		r.requests.pending[request.Client] = request.RequestChecksum\n",
 		"",
 	}}},
 	{name: "executed request makes room for a later one that is pending", test: "vsr TestExecutedRequestLeavesALaterOnePending", edits: []edit{{
@@ -180,7 +184,7 @@ var mutations = []mutation{
 		"	return now, ok\n",
 	}}},
 	{name: "new primary begins time anew", edits: []edit{{
-		"vsr/replica_view.go",
+		"vsr/replica_inherit.go",
 		"		r.timestamp = max(r.timestamp, header.Timestamp)\n",
 		"		r.timestamp = 0 * header.Timestamp\n",
 	}}},
