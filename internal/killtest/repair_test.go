@@ -87,10 +87,8 @@ func (l *load) measure(what string, m *member, done func() bool) {
 
 	l.awaitAll()
 	leader := l.awaitLeader()
-	other := l.members[3-leader.index-m.index]
-	if leader == m {
-		other = l.members[(m.index+1)%3]
-	}
+	isOther := func(o *member) bool { return o != m && o != leader }
+	other := l.members[slices.IndexFunc(l.members, isOther)]
 	l.kill(other)
 	l.watch.start(time.Now(), len(l.tellers))
 	l.await("a write with its help", patience, func() bool {
