@@ -239,10 +239,11 @@ func (s *simulation) checkTwice() {
 	}
 }
 
-// quiet reports whether the replica is neither executing anything nor making a
-// checkpoint.
+// quiet reports whether the replica is up, and neither executing anything nor
+// making a checkpoint.
 func (r *replica) quiet() bool {
-	return r.process != nil && !r.process.machine.busy() && r.disk.InFlight() == 0
+	p := r.process
+	return p != nil && p.machine != nil && !p.machine.busy() && r.disk.InFlight() == 0
 }
 
 // idle reports whether no call waits for its end.

@@ -140,7 +140,7 @@ func JournalStart(root *superblock.State) journal.Start {
 	return journal.Start{
 		Op: last.Op, Checksum: last.HeaderChecksum, Offset: last.JournalOffset,
 		CommitMax: root.CommitMax,
-		Kept:      journal.Mark{Op: previous.Op, Offset: previous.JournalOffset},
+		Kept:      journal.Mark{Op: previous.Op, Checksum: previous.HeaderChecksum, Offset: previous.JournalOffset},
 	}
 }
 

@@ -85,8 +85,9 @@ type Start struct {
 
 // Mark is a place between two ops of the log.
 type Mark struct {
-	Op     uint64 // the one before it
-	Offset uint64 // virtual, behind its record
+	Op       uint64       // the one before it
+	Checksum checksum.Sum // of its prepare's header
+	Offset   uint64       // virtual, behind its record
 }
 
 // Journal is the write-ahead log of one replica. It belongs to the goroutine
@@ -198,10 +199,10 @@ func (j *Journal) CheckpointDurable(op, offsetEnd uint64) {
 	if op < j.start.Op || op > j.durableOp || offsetEnd < j.start.Offset || offsetEnd > j.headEnd {
 		panic(fmt.Sprintf("journal: checkpoint at op %d, offset %d, after op %d; durable is op %d", op, offsetEnd, j.start.Op, j.durableOp))
 	}
+	j.start.Kept = Mark{j.start.Op, j.start.Checksum, j.start.Offset}
 	if header, ok := j.Find(op); ok {
 		j.start.Checksum = header.Checksum
 	}
-	j.start.Kept = Mark{j.start.Op, j.start.Offset}
 	j.start.Op, j.start.Offset = op, offsetEnd
 }
 

@@ -130,7 +130,7 @@ func (w *writer) checkpoint(op uint64) {
 		return
 	}
 	header := w.journal.Header(op)
-	kept := Mark{w.start.Op, w.start.Offset}
+	kept := Mark{w.start.Op, w.start.Checksum, w.start.Offset}
 	w.start = Start{Op: op, Checksum: header.Checksum, Offset: OffsetEnd(&header), Kept: kept}
 	w.journal.CheckpointDurable(op, w.start.Offset)
 }
@@ -186,7 +186,7 @@ func TestAppendAndRead(t *testing.T) {
 			w.checkpoint(w.start.Op + 1 + w.rng.Uint64N(w.durable-w.start.Op))
 			continue
 		}
-		w.start.Kept = Mark{w.start.Op, w.start.Offset} // nobody lacks anything
+		w.start.Kept = Mark{w.start.Op, w.start.Checksum, w.start.Offset} // nobody lacks anything
 		w.journal.CheckpointDurable(w.start.Op, w.start.Offset)
 	}
 	if w.head.Offset < 20*w.config.RingSize || w.head.Op < 20*uint64(w.config.Slots) {

@@ -17,7 +17,8 @@ const recoverReadsMax = 8
 // recovery is Recover in progress. Its steps, in order:
 //
 //  1. read the ring of witnesses, a sector at a time, so that a bad sector
-//     costs no more than itself;
+//     costs no more than itself, and find those that are missing of the log
+//     before the checkpoint: walkKept;
 //  2. read the records they name, to learn which are intact: verified;
 //  3. walk the ops from the checkpoint on by the table of the package comment,
 //     reading what no witness names: walk;
@@ -138,15 +139,40 @@ func (r *recovery) judgeWitnesses() {
 		}
 		r.lastWitness = max(r.lastWitness, header.Op)
 	}
+	kept := &j.start.Kept
+	r.op, r.parent, r.end = kept.Op, kept.Checksum, kept.Offset
+	r.walkKept()
+}
+
+// walkKept follows the log from the checkpoint before to the last one. The replica
+// does not need it, but others may ask for it. An op that no witness names is looked
+// for as those after the checkpoint are: a power cut may have torn a sector of
+// witnesses that were rewritten beside others.
+func (r *recovery) walkKept() {
+	j := r.journal
+	for r.op < j.start.Op {
+		header, ok := decodeHeader(j.witnessOf(r.op + 1))
+		if !ok || !r.follows(&header) {
+			r.probe.start(r)
+			return
+		}
+		r.accept(&header)
+	}
+	r.begin()
+}
+
+// begin ends walkKept, however far it has come, and begins step 2.
+func (r *recovery) begin() {
+	j := r.journal
 	r.keepBeforeStart()
+	r.op, r.parent, r.end = j.start.Op, j.start.Checksum, j.start.Offset
 	r.intact = make([]bool, min(r.lastWitness-j.start.Op, uint64(j.config.Slots)))
 	r.next = j.start.Op + 1
 	r.readRecords()
 }
 
 // keepBeforeStart clears the witnesses of ops that the checkpoint has unless they
-// are known to be right, by their successors. The replica does not need them, but
-// others may ask for what they name.
+// are known to be right, by their successors.
 func (r *recovery) keepBeforeStart() {
 	start, linked := &r.journal.start, true
 	sum := start.Checksum
@@ -194,7 +220,7 @@ func (r *recovery) readRecords() {
 // isPlace reports whether a record can be where the header says.
 func (r *recovery) isPlace(header *wire.Prepare) bool {
 	j := r.journal
-	return header.Offset >= j.start.Offset && j.Fits(header.Op, header.Offset, int(header.Size)) &&
+	return header.Offset >= j.start.Kept.Offset && j.Fits(header.Op, header.Offset, int(header.Size)) &&
 		j.NextOffset(header.Offset, int(header.Size)) == header.Offset
 }
 
@@ -243,6 +269,10 @@ func (r *recovery) found(record []byte) {
 	copy(r.journal.witnessOf(header.Op), record)
 	r.stale[slot/witnessesPerSector] = true
 	r.accept(&header)
+	if r.op <= r.journal.start.Op {
+		r.walkKept()
+		return
+	}
 	r.walk()
 }
 
@@ -252,6 +282,8 @@ func (r *recovery) judge(reason string, readErr error) {
 	witness, ok := decodeHeader(j.witnessOf(op))
 	existed := max(r.lastWitness, j.start.CommitMax)
 	switch {
+	case op <= j.start.Op:
+		r.begin() // nothing is lost here: the checkpoint has it
 	case j.config.Repairable && ok && r.follows(&witness):
 		j.setFaulty(op, true)
 		r.accept(&witness)
